@@ -1,0 +1,11 @@
+# house_test(name SOURCES ... USES ... [LABELS ...]): a Criterion program, one ctest entry.
+function(house_test name)
+  cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;USES;LABELS;ARGS" ${ARGN})
+  add_executable(${name} ${T_SOURCES})
+  target_link_libraries(${name} PRIVATE ${T_USES} PkgConfig::CRITERION house_flags)
+  add_test(NAME ${name} COMMAND ${name} ${T_ARGS} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 120)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${T_TIMEOUT} LABELS "${T_LABELS}")
+endfunction()
