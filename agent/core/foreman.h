@@ -16,13 +16,15 @@
  *      '---- exited ---- [STOPPING] <-- quit, kill ---- [RUNNING] <--run / all ended----'
  *
  * Rules it keeps:
- * - It kills its workers when trusted_until has passed: LEASE_TTL_MS after the *start* of the last request that was
- *   answered.  Leases are then forgotten; the coordinator sees that from `held`.
- * - Events get seq 1, 2, ... and are spooled (ACTION_SPOOL) before a sync carries them; they stay until acknowledged.
- *   Past SPOOL_EVENTS_MAX or SPOOL_BYTES_MAX unacknowledged it takes no work (`slots` of its sync is empty).
+ * - It kills its workers when trusted_until has passed: LEASE_TTL_MS after the *start* of the last
+ * request that was answered.  Leases are then forgotten; the coordinator sees that from `held`.
+ * - Events get seq 1, 2, ... and are spooled (ACTION_SPOOL) before a sync carries them; they stay
+ * until acknowledged. Past SPOOL_EVENTS_MAX or SPOOL_BYTES_MAX unacknowledged it takes no work
+ * (`slots` of its sync is empty).
  * - One sync is under way at a time.  A failed one is repeated with the same number and contents.
- * - The test that was running when its worker died is crashed (or timed-out, when the foreman killed it for that; or
- *   lost, when it killed it for another reason); the rest of the lease is returned.
+ * - The test that was running when its worker died is crashed (or timed-out, when the foreman
+ * killed it for that; or lost, when it killed it for another reason); the rest of the lease is
+ * returned.
  * - A worker that replaces another gets a new clone. */
 
 #include <stdbool.h>
@@ -65,21 +67,22 @@ void foreman_free(struct foreman *foreman);
 /* ---- inputs ----------------------------------------------------------------- */
 
 enum input_kind {
-    INPUT_START,         /* once, first                                                  */
-    INPUT_SYNCED,        /* reply to ACTION_SYNC                       -> response       */
-    INPUT_SYNC_FAILED,   /* no usable answer                           -> status, text   */
-    INPUT_NUDGED,        /* the long poll said "sync now", or it ended                   */
-    INPUT_RUN_READY,     /* answer to ACTION_PREPARE                   -> run, terms     */
-    INPUT_RUN_FAILED,    /* "                                          -> run, stage, text */
-    INPUT_CLONE_READY,   /* answer to ACTION_CLONE                     -> slot           */
-    INPUT_CLONE_FAILED,  /* "                                          -> slot, text     */
-    INPUT_WORKER_SAID,   /* a line                                     -> slot, message  */
-    INPUT_WORKER_GONE,   /* exited, whole tree reaped                  -> slot, text, output, was_clean */
-    INPUT_START_FAILED,  /* ACTION_WORKER could not be done            -> slot, text     */
-    INPUT_DROPPED,       /* answer to ACTION_DROP                      -> slot           */
-    INPUT_DRAIN,         /* SIGTERM: finish what runs and leave; a second one: kill and leave */
-    INPUT_DOING,         /* what the shell is at, for people           -> text           */
-    INPUT_TICK           /* foreman_next_deadline_ms has come                            */
+    INPUT_START,        /* once, first                                                  */
+    INPUT_SYNCED,       /* reply to ACTION_SYNC                       -> response       */
+    INPUT_SYNC_FAILED,  /* no usable answer                           -> status, text   */
+    INPUT_NUDGED,       /* the long poll said "sync now", or it ended                   */
+    INPUT_RUN_READY,    /* answer to ACTION_PREPARE                   -> run, terms     */
+    INPUT_RUN_FAILED,   /* "                                          -> run, stage, text */
+    INPUT_CLONE_READY,  /* answer to ACTION_CLONE                     -> slot           */
+    INPUT_CLONE_FAILED, /* "                                          -> slot, text     */
+    INPUT_WORKER_SAID,  /* a line                                     -> slot, message  */
+    INPUT_WORKER_GONE,  /* exited, whole tree reaped                  -> slot, text, output,
+                           was_clean */
+    INPUT_START_FAILED, /* ACTION_WORKER could not be done            -> slot, text     */
+    INPUT_DROPPED,      /* answer to ACTION_DROP                      -> slot           */
+    INPUT_DRAIN,        /* SIGTERM: finish what runs and leave; a second one: kill and leave */
+    INPUT_DOING,        /* what the shell is at, for people           -> text           */
+    INPUT_TICK          /* foreman_next_deadline_ms has come                            */
 };
 
 /* What the foreman needs to know of a run's suite. */

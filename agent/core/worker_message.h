@@ -42,10 +42,10 @@ struct worker_message {
     bool is_extra;
     const char **dirty;
     size_t dirty_count;
-    const char *name;  /* NOTE */
-    const char *value; /* NOTE */
-    const char *stage; /* FATAL */
-    const char *text;  /* FATAL; READY: driver and framework with versions, for people */
+    const char *name;            /* NOTE */
+    const char *value;           /* NOTE */
+    const char *stage;           /* FATAL */
+    const char *text;            /* FATAL; READY: driver and framework with versions, for people */
     const struct output *output; /* END: put there by the worker's output capture; NULL none */
 };
 

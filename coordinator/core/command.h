@@ -28,7 +28,7 @@ struct history {
     struct history_entry {
         const char *id;
         int64_t duration_us;
-    } *entries; /* sorted by id (strcmp) */
+    } * entries; /* sorted by id (strcmp) */
     size_t entries_count;
 };
 

@@ -10,9 +10,9 @@
  * commit fails, this core is thrown away and a new one is made from the store: that is the way of a
  * restart.  Nothing of a reply may leave the process before the commit.
  *
- * "Pencil" is what the core knows without a fact and a restart forgets: when an agent was heard last,
- * how far a lease is, what is warm in a slot, who watches a run, history for estimates.  After a restart
- * every open lease and every watched run gets its time anew.
+ * "Pencil" is what the core knows without a fact and a restart forgets: when an agent was heard
+ * last, how far a lease is, what is warm in a slot, who watches a run, history for estimates. After
+ * a restart every open lease and every watched run gets its time anew.
  *
  * Owned by one thread (the engine's). */
 
@@ -37,8 +37,9 @@ struct instant {
 struct core *core_new(const struct core_settings *settings);
 void core_free(struct core *core);
 
-/* Applies one fact of the store while a core is rebuilt (see store_load in coordinator/store/store.h
- * for the order), or of a ledger that is verified.  A fact that does not fit the state is our own error (CHECK). */
+/* Applies one fact of the store while a core is rebuilt (see store_load in
+ * coordinator/store/store.h for the order), or of a ledger that is verified.  A fact that does not
+ * fit the state is our own error (CHECK). */
 void core_apply(struct core *core, const struct fact *fact);
 
 /* Ends the rebuilding: gives every lease, agent and run its time anew. */
@@ -51,12 +52,12 @@ void core_give_history(struct core *core, int64_t run, const struct history *his
 size_t core_runs_without_history(const struct core *core, int64_t *out_runs,
                                  const char **out_suite_names, size_t max);
 
-/* Handles one command.  Facts are appended to `facts`; everything the reply points to is in `arena` or in the
- * command.  On a status other than OK no fact was added and the state is unchanged.
+/* Handles one command.  Facts are appended to `facts`; everything the reply points to is in `arena`
+ * or in the command.  On a status other than OK no fact was added and the state is unchanged.
  *
  * STATUS_NOT_FOUND: no such run here (it may be in the store: ended long ago).
- * STATUS_SUPERSEDED: sync of an incarnation that a newer one has replaced (unless it is recovering).
- * STATUS_CONFLICT: sync number or seq that cannot be. */
+ * STATUS_SUPERSEDED: sync of an incarnation that a newer one has replaced (unless it is
+ * recovering). STATUS_CONFLICT: sync number or seq that cannot be. */
 enum status core_handle(struct core *core, struct instant instant, const struct command *command,
                         struct fact_list *facts, struct arena *arena, struct reply *out_reply,
                         struct error *err) MUST_USE;

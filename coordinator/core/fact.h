@@ -5,8 +5,8 @@
  * the store writes the same facts to the ledger (canonical bytes, hash chain) and to its tables in
  * one transaction.  Facts of a run stand in the run's ledger, the others (run == 0) in the fleet's.
  *
- * A fact is complete: applied in order to an empty core, the facts give the same state again, and the
- * store needs nothing else to write its tables.  The body belongs to the arena of the list. */
+ * A fact is complete: applied in order to an empty core, the facts give the same state again, and
+ * the store needs nothing else to write its tables.  The body belongs to the arena of the list. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,20 +16,20 @@
 #include "shared/protocol/messages.h"
 
 enum fact_kind {
-    FACT_AGENT_JOINED,       /* fleet: a new incarnation; an older one of the same name is over */
-    FACT_AGENT_SYNCED,       /* fleet: its events up to `acknowledged` are in this transaction  */
-    FACT_AGENT_GONE,         /* fleet: lost, left or replaced; its leases are ended by facts of their own */
+    FACT_AGENT_JOINED, /* fleet: a new incarnation; an older one of the same name is over */
+    FACT_AGENT_SYNCED, /* fleet: its events up to `acknowledged` are in this transaction  */
+    FACT_AGENT_GONE, /* fleet: lost, left or replaced; its leases are ended by facts of their own */
     FACT_RUN_SUBMITTED,
-    FACT_TESTS_COLLECTED,    /* a page; an ended collect lease without RUN_PLANNED undoes them  */
-    FACT_RUN_PLANNED,        /* the collection is complete; which tests, in which order         */
-    FACT_TEST_ADDED,         /* an extra (a failed tearDownClass): a test of its own            */
+    FACT_TESTS_COLLECTED, /* a page; an ended collect lease without RUN_PLANNED undoes them  */
+    FACT_RUN_PLANNED,     /* the collection is complete; which tests, in which order         */
+    FACT_TEST_ADDED,      /* an extra (a failed tearDownClass): a test of its own            */
     FACT_LEASE_GRANTED,
-    FACT_TESTS_RETURNED,     /* offered again, uncharged                                        */
+    FACT_TESTS_RETURNED, /* offered again, uncharged                                        */
     FACT_ATTEMPT_RECORDED,
     FACT_NOTE_RECORDED,
     FACT_PROBLEM_RECORDED,
-    FACT_LEASE_ENDED,        /* what it still held is offered again, uncharged                  */
-    FACT_RUN_ENDED,          /* undecided tests are not-run, with the reason                    */
+    FACT_LEASE_ENDED, /* what it still held is offered again, uncharged                  */
+    FACT_RUN_ENDED,   /* undecided tests are not-run, with the reason                    */
     FACT_KIND_COUNT
 };
 
@@ -63,7 +63,7 @@ struct fact_run_submitted {
 
 struct fact_tests_collected {
     int64_t lease;
-    int64_t first; /* number of the first test; the others follow */
+    int64_t first;                /* number of the first test; the others follow */
     struct collected_test *tests; /* ids unique in the run: a repeated id carries "#2" */
     size_t tests_count;
 };
@@ -72,7 +72,7 @@ struct fact_run_planned {
     int64_t lease;
     int64_t collected; /* how many the driver listed           */
     const char *hash;
-    int64_t *order;    /* selected tests, in the queue's order; the others are deselected */
+    int64_t *order; /* selected tests, in the queue's order; the others are deselected */
     size_t order_count;
     int64_t *estimates_us; /* of the same tests; -1 unknown */
     size_t estimates_us_count;
@@ -112,8 +112,8 @@ struct fact_attempt_recorded {
     const char *agent;
     enum attempt_kind kind;
     bool counted;
-    const char *why_not;  /* "late", "lost", "superseded by a copy"; "" counted */
-    enum verdict verdict; /* of the test with this attempt; NONE: it runs again */
+    const char *why_not;                 /* "late", "lost", "superseded by a copy"; "" counted */
+    enum verdict verdict;                /* of the test with this attempt; NONE: it runs again */
     const struct attempt_report *report; /* its `attempt` is the number among the test's attempts */
 };
 
@@ -130,8 +130,13 @@ struct fact_problem_recorded {
     int64_t at_ms; /* wall clock */
 };
 
-enum lease_end { LEASE_END_DONE, LEASE_END_LOST, LEASE_END_REVOKED, LEASE_END_PROBLEM,
-                 LEASE_END_RETURNED };
+enum lease_end {
+    LEASE_END_DONE,
+    LEASE_END_LOST,
+    LEASE_END_REVOKED,
+    LEASE_END_PROBLEM,
+    LEASE_END_RETURNED
+};
 
 struct fact_lease_ended {
     int64_t lease;

@@ -9,8 +9,8 @@
  *           release the replies
  *           parked waits whose agent has news, and those that are over
  *
- * Posting gives a call away; `done` gives it back, on the engine's thread, exactly once.  `done` must
- * not block (the door's wakes its event loop). */
+ * Posting gives a call away; `done` gives it back, on the engine's thread, exactly once.  `done`
+ * must not block (the door's wakes its event loop). */
 
 #include <stdbool.h>
 
@@ -29,7 +29,7 @@ struct engine_call {
     enum status status;
     struct error error;
     void (*done)(struct engine_call *call);
-    void *context;           /* the poster's */
+    void *context;            /* the poster's */
     struct engine_call *next; /* the engine's */
     int64_t wait_until_ms;    /* the engine's */
 };
@@ -37,17 +37,19 @@ struct engine_call {
 /* A lap that takes more would answer its first command late. */
 #define LAP_COMMANDS_MAX 256
 /* More waiting commands than this are answered STATUS_FULL at once. */
-#define MAILBOX_MAX 20000
+#define MAILBOX_MAX      20000
 
-/* Loads the core from the store (begin, load) and starts the thread.  The engine owns the store from now on. */
+/* Loads the core from the store (begin, load) and starts the thread.  The engine owns the store
+ * from now on. */
 enum status engine_start(struct store *store, const char *pool, struct engine **out_engine,
                          struct error *err) MUST_USE;
 
 /* Any thread.  After engine_stop began: done is called with STATUS_STOPPING. */
 void engine_post(struct engine *engine, struct engine_call *call);
 
-/* Any thread: a parked COMMAND_WAIT is answered now (its client has gone).  Does nothing when it is answered already;
- * the caller guarantees that `call` is still valid or was posted with this context. */
+/* Any thread: a parked COMMAND_WAIT is answered now (its client has gone).  Does nothing when it is
+ * answered already; the caller guarantees that `call` is still valid or was posted with this
+ * context. */
 void engine_withdraw(struct engine *engine, void *context);
 
 /* Any thread.  False while the store does not accept commits (degraded). */

@@ -2,8 +2,8 @@
 #define COORDINATOR_STORE_READER_H
 
 /* The window: questions about what is stored, answered without the engine.
- * A reader has a read-only connection of its own (wal_autocheckpoint=0, no checkpoint on close) and is used
- * by one thread at a time.  Everything answered is in the arena. */
+ * A reader has a read-only connection of its own (wal_autocheckpoint=0, no checkpoint on close) and
+ * is used by one thread at a time.  Everything answered is in the arena. */
 
 #include <stdint.h>
 

@@ -2,15 +2,16 @@
 #define COORDINATOR_STORE_STORE_H
 
 /* The cellar: what was decided, durable.  One interface, several stores: in memory
- * (store_memory.c, the reference) and SQLite (store_sqlite.c).  All must pass tests/unit/coordinator_store's
- * conformance suite.
+ * (store_memory.c, the reference) and SQLite (store_sqlite.c).  All must pass
+ * tests/unit/coordinator_store's conformance suite.
  *
  *     ledger   per run and one for the fleet (run 0): (run, seq) -> canonical bytes, hash chain
- *     tables   runs, tests, attempts, leases, agents, notes, problems, history: for starting and for readers
+ *     tables   runs, tests, attempts, leases, agents, notes, problems, history: for starting and
+ * for readers
  *
  * Both are written in the transaction of a lap.  Every lap carries pool and epoch; a lower
- * epoch than the store's is refused (STATUS_SUPERSEDED).  A store is used by one thread, the engine's;
- * readers (reader.h) have connections of their own and never write. */
+ * epoch than the store's is refused (STATUS_SUPERSEDED).  A store is used by one thread, the
+ * engine's; readers (reader.h) have connections of their own and never write. */
 
 #include <stdint.h>
 
@@ -21,7 +22,8 @@
 struct store;
 
 struct store_lap {
-    int64_t lap; /* number of the lap, from 1 in each epoch: tells whether a commit of unknown outcome is there */
+    int64_t lap; /* number of the lap, from 1 in each epoch: tells whether a commit of unknown
+                    outcome is there */
     int64_t wall_ms;
     const struct fact *facts;
     size_t fact_count;
@@ -29,7 +31,7 @@ struct store_lap {
 
 /* What a start needs to know. */
 struct store_start {
-    int64_t epoch;    /* raised durably by store_begin */
+    int64_t epoch; /* raised durably by store_begin */
     int64_t next_run;
 };
 
@@ -38,8 +40,9 @@ struct store_ops {
     enum status (*begin)(struct store *store, struct store_start *out_start, struct error *err);
 
     /* Writes all facts of the lap, ledger and tables, in one durable transaction.
-     * STATUS_STORE_FULL: no space, nothing was written.  STATUS_STORE_FAILED: outcome unknown, ask last_lap after
-     * reopen.  STATUS_IO: a failed fsync; the process must end.  STATUS_SUPERSEDED: someone raised the epoch. */
+     * STATUS_STORE_FULL: no space, nothing was written.  STATUS_STORE_FAILED: outcome unknown, ask
+     * last_lap after reopen.  STATUS_IO: a failed fsync; the process must end.  STATUS_SUPERSEDED:
+     * someone raised the epoch. */
     enum status (*commit)(struct store *store, const struct store_lap *lap, struct error *err);
 
     /* Number of the last lap that is durable in this epoch; 0 none. */
@@ -48,10 +51,11 @@ struct store_ops {
     /* Closes and opens the connection again after a failed commit. */
     enum status (*reopen)(struct store *store, struct error *err);
 
-    /* Calls `visit` with facts that rebuild a core: live agents (JOINED, SYNCED), then for each open run
-     * (and each that ended less than STORE_LOAD_ENDED_MS ago, for late results) RUN_SUBMITTED, TESTS_COLLECTED, RUN_PLANNED, TEST_ADDED, LEASE_GRANTED of
-     * open leases, TESTS_RETURNED of those, ATTEMPT_RECORDED in order (output and details may be left out), NOTE_RECORDED is
-     * left out, PROBLEM_RECORDED, RUN_ENDED.  Reads the tables, not the ledger.
+    /* Calls `visit` with facts that rebuild a core: live agents (JOINED, SYNCED), then for each
+     * open run (and each that ended less than STORE_LOAD_ENDED_MS ago, for late results)
+     * RUN_SUBMITTED, TESTS_COLLECTED, RUN_PLANNED, TEST_ADDED, LEASE_GRANTED of open leases,
+     * TESTS_RETURNED of those, ATTEMPT_RECORDED in order (output and details may be left out),
+     * NOTE_RECORDED is left out, PROBLEM_RECORDED, RUN_ENDED.  Reads the tables, not the ledger.
      * The facts live until visit returns. */
     enum status (*load)(struct store *store, int64_t wall_ms,
                         void (*visit)(void *context, const struct fact *fact), void *context,
@@ -73,8 +77,9 @@ struct store {
 
 struct store *store_memory_new(void);
 
-/* Opens or makes DIR/muster.db.  STATUS_CONFLICT: another coordinator has it; STATUS_VERSION: a newer schema;
- * STATUS_INVALID: not a store of ours, or on a network file system (the text names it). */
+/* Opens or makes DIR/muster.db.  STATUS_CONFLICT: another coordinator has it; STATUS_VERSION: a
+ * newer schema; STATUS_INVALID: not a store of ours, or on a network file system (the text names
+ * it). */
 enum status store_sqlite_open(const char *dir, const char *pool, struct store **out_store,
                               struct error *err) MUST_USE;
 

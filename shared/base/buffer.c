@@ -62,7 +62,10 @@ bool buffer_add_text(struct buffer *buffer, const char *text)
     return buffer_add(buffer, text, strlen(text));
 }
 
-bool buffer_add_char(struct buffer *buffer, char byte) { return buffer_add(buffer, &byte, 1); }
+bool buffer_add_char(struct buffer *buffer, char byte)
+{
+    return buffer_add(buffer, &byte, 1);
+}
 
 bool buffer_printf(struct buffer *buffer, const char *fmt, ...)
 {

@@ -42,23 +42,23 @@ static_assert(3 * SYNC_INTERVAL_MS <= AGENT_LOST_MS, "an agent outlives two miss
 #define TESTS_PER_RUN_MAX    1000000
 
 /* One sync carries at most so many events, and one reply so many leases. */
-#define EVENTS_PER_SYNC_MAX   1000
-#define COLLECTED_PER_EVENT   500
-#define SLOTS_PER_AGENT_MAX   1024
-#define LEASES_PER_SYNC_MAX   (2 * SLOTS_PER_AGENT_MAX)
-#define TESTS_PER_LEASE_MAX   1000
+#define EVENTS_PER_SYNC_MAX 1000
+#define COLLECTED_PER_EVENT 500
+#define SLOTS_PER_AGENT_MAX 1024
+#define LEASES_PER_SYNC_MAX (2 * SLOTS_PER_AGENT_MAX)
+#define TESTS_PER_LEASE_MAX 1000
 
 /* Head and tail of an attempt's output that travel inline. */
-#define OUTPUT_PART_BYTES_MAX    8192
-#define ATTEMPT_MESSAGE_BYTES    1024
-#define ATTEMPT_DETAILS_BYTES    65536
-#define NOTE_VALUE_BYTES_MAX     4096
-#define NOTES_PER_TEST_MAX       32
+#define OUTPUT_PART_BYTES_MAX 8192
+#define ATTEMPT_MESSAGE_BYTES 1024
+#define ATTEMPT_DETAILS_BYTES 65536
+#define NOTE_VALUE_BYTES_MAX  4096
+#define NOTES_PER_TEST_MAX    32
 
 /* A sync with a full set of attempts that all failed loudly still fits. */
-#define BODY_BYTES_MAX       (1 << 20)
-#define SYNC_BODY_BYTES_MAX  (8 << 20)
-#define REPLY_BYTES_MAX      (64 << 20)
+#define BODY_BYTES_MAX      (1 << 20)
+#define SYNC_BODY_BYTES_MAX (8 << 20)
+#define REPLY_BYTES_MAX     (64 << 20)
 
 /* JSON documents nest no deeper: the suite file needs 6. */
 #define JSON_DEPTH_MAX 32

@@ -29,7 +29,10 @@ void *mem_alloc(size_t bytes)
     return memory;
 }
 
-void *mem_zalloc(size_t bytes) { return memset(mem_alloc(bytes), 0, bytes); }
+void *mem_zalloc(size_t bytes)
+{
+    return memset(mem_alloc(bytes), 0, bytes);
+}
 
 void *mem_realloc(void *old, size_t bytes)
 {
@@ -80,7 +83,10 @@ void *mem_grow(void *old, size_t *cap, size_t element_bytes)
     return mem_realloc(old, larger * element_bytes);
 }
 
-void arena_init(struct arena *arena) { *arena = (struct arena)ARENA_INIT; }
+void arena_init(struct arena *arena)
+{
+    *arena = (struct arena)ARENA_INIT;
+}
 
 void arena_release(struct arena *arena)
 {

@@ -32,7 +32,10 @@ struct arena {
     size_t total_bytes;         /* asked for since the last reset */
 };
 
-#define ARENA_INIT {NULL, 0, 0}
+#define ARENA_INIT                                                                                 \
+    {                                                                                              \
+        NULL, 0, 0                                                                                 \
+    }
 
 void arena_init(struct arena *arena);
 void arena_release(struct arena *arena);
@@ -48,9 +51,8 @@ char *arena_printf(struct arena *arena, const char *fmt, ...) PRINTF_LIKE(2, 3);
  *     VEC_PUSH(run->tests, run->test_count, run->test_cap) = test;
  * The array starts as {NULL, 0, 0} and is freed with free(). */
 #define VEC_PUSH(array, count, cap)                                                                \
-    (*(((count) == (cap)                                                                           \
-            ? (void)((array) = mem_grow((array), &(cap), sizeof(*(array))))                        \
-            : (void)0),                                                                            \
+    (*(((count) == (cap) ? (void)((array) = mem_grow((array), &(cap), sizeof(*(array))))           \
+                         : (void)0),                                                               \
        &(array)[(count)++]))
 
 /* Doubles *cap (from 8) and reallocates. */

@@ -22,13 +22,25 @@ static const struct status_row *row_of(enum status status)
     return &rows[status];
 }
 
-const char *status_wire_name(enum status status) { return row_of(status)->wire_name; }
+const char *status_wire_name(enum status status)
+{
+    return row_of(status)->wire_name;
+}
 
-const char *status_text(enum status status) { return row_of(status)->text; }
+const char *status_text(enum status status)
+{
+    return row_of(status)->text;
+}
 
-int status_http(enum status status) { return row_of(status)->http; }
+int status_http(enum status status)
+{
+    return row_of(status)->http;
+}
 
-bool status_is_retryable(enum status status) { return row_of(status)->is_retryable; }
+bool status_is_retryable(enum status status)
+{
+    return row_of(status)->is_retryable;
+}
 
 enum status status_from_wire_name(const char *name)
 {
@@ -82,12 +94,19 @@ enum status error_set_errno(struct error *err, const char *fmt, ...)
 
 enum status error_wrap(struct error *err, enum status status, const char *context)
 {
-    char inner[ERROR_TEXT_MAX];
-
     if (err == NULL)
         return status;
-    (void)memcpy(inner, err->text, sizeof(inner));
     err->status = status;
-    (void)snprintf(err->text, sizeof(err->text), "%s: %s", context, inner);
+
+    /* The context comes first and whole where it can; the end of the old text gives way. */
+    size_t room = sizeof(err->text) - 1;
+    size_t context_len = strlen(context) < room - 2 ? strlen(context) : room - 2;
+    size_t kept = strlen(err->text);
+    if (kept > room - 2 - context_len)
+        kept = room - 2 - context_len;
+    (void)memmove(err->text + context_len + 2, err->text, kept);
+    (void)memcpy(err->text, context, context_len);
+    (void)memcpy(err->text + context_len, ": ", 2);
+    err->text[context_len + 2 + kept] = '\0';
     return status;
 }

@@ -65,12 +65,12 @@ struct output {
 
 /* One execution of one test, as the agent reports it. */
 struct attempt_report {
-    int64_t test;        /* 0: `id` is not in the collection (extra)                       */
-    const char *id;      /* extra only ("tearDownClass (app.T)"), else ""                  */
-    int64_t attempt;     /* the attempt's number as granted; 0 for an extra                */
+    int64_t test;    /* 0: `id` is not in the collection (extra)                       */
+    const char *id;  /* extra only ("tearDownClass (app.T)"), else ""                  */
+    int64_t attempt; /* the attempt's number as granted; 0 for an extra                */
     enum outcome outcome;
     int64_t duration_us;
-    int64_t started_ms;  /* wall clock of the agent, for people only                       */
+    int64_t started_ms; /* wall clock of the agent, for people only                       */
     int64_t slot;
     const char *worker;  /* unique in the run: "AGENT.INCARNATION.SLOT.N"                  */
     int64_t order;       /* place in that worker's order, from 1                           */
@@ -78,7 +78,7 @@ struct attempt_report {
     const char *details; /* traceback                                                      */
     const char *file;    /* where it failed; "" unknown                                    */
     int64_t line;
-    int64_t subtests;    /* failed sub-tests                                               */
+    int64_t subtests; /* failed sub-tests                                               */
     const struct output *output; /* NULL: printed nothing                                  */
 };
 
@@ -120,15 +120,16 @@ struct event {
     const struct note *note;
     int64_t *numbers; /* test numbers */
     size_t numbers_count;
-    const char *stage; /* PROBLEM: "source", "prepare", "set-up", "clone", "ready", "collect", "unknown-test" */
+    const char *stage; /* PROBLEM: "source", "prepare", "set-up", "clone", "ready", "collect",
+                          "unknown-test" */
     const char *text;
 };
 
 /* A lease that the agent holds, and how far it is. */
 struct held_lease {
     int64_t lease;
-    int64_t position; /* tests of it that are done                                   */
-    int64_t running;  /* number of the test that runs now; 0 none                    */
+    int64_t position;   /* tests of it that are done                                   */
+    int64_t running;    /* number of the test that runs now; 0 none                    */
     int64_t running_ms; /* for how long                                              */
 };
 
@@ -153,9 +154,9 @@ struct sync_request {
     size_t slots_count;
     struct label *labels;
     size_t labels_count;
-    bool draining;    /* takes no more work                                            */
-    bool leaving;     /* last sync: everything is returned or reported                 */
-    bool recovering;  /* carries the old incarnation's spool; nothing may be granted   */
+    bool draining;     /* takes no more work                                            */
+    bool leaving;      /* last sync: everything is returned or reported                 */
+    bool recovering;   /* carries the old incarnation's spool; nothing may be granted   */
     const char *doing; /* for people: "preparing", "building template default"; "" */
 };
 
@@ -207,9 +208,9 @@ struct run_options {
     size_t only_count;
     enum run_order order;
     int64_t seed;
-    const char *start_at;  /* id; "" from the first                                          */
-    int64_t workers;       /* most slots at once; 0 no bound                                 */
-    int64_t fail_fast;     /* stop after so many failures; 0 never                           */
+    const char *start_at;   /* id; "" from the first                                          */
+    int64_t workers;        /* most slots at once; 0 no bound                                 */
+    int64_t fail_fast;      /* stop after so many failures; 0 never                           */
     int64_t wait_agents_ms; /* no agent that can serve it for so long: the run ends; 0 never */
     bool detached;
     bool debug_sql;
@@ -234,16 +235,16 @@ struct run_created {
 enum run_state { RUN_COLLECTING, RUN_RUNNING, RUN_ENDED };
 
 enum run_end { /* why a run ended; RUN_END_NONE while it lives */
-    RUN_END_NONE,
-    RUN_END_DONE,        /* every test has a verdict by its attempts            */
-    RUN_END_FAIL_FAST,
-    RUN_END_CANCELLED,
-    RUN_END_TIME_LIMIT,
-    RUN_END_CLIENT_GONE,
-    RUN_END_NO_AGENT,    /* none within wait_agents                             */
-    RUN_END_INFRASTRUCTURE,
-    RUN_END_NOTHING,     /* nothing collected or selected                       */
-    RUN_END_BAD_FILTER,  /* a filter or --start-at that matches nothing it could */
+               RUN_END_NONE,
+               RUN_END_DONE, /* every test has a verdict by its attempts            */
+               RUN_END_FAIL_FAST,
+               RUN_END_CANCELLED,
+               RUN_END_TIME_LIMIT,
+               RUN_END_CLIENT_GONE,
+               RUN_END_NO_AGENT, /* none within wait_agents                             */
+               RUN_END_INFRASTRUCTURE,
+               RUN_END_NOTHING,    /* nothing collected or selected                       */
+               RUN_END_BAD_FILTER, /* a filter or --start-at that matches nothing it could */
 };
 
 struct run_counts {
@@ -272,9 +273,9 @@ struct run_view {
     struct running_test *running;
     size_t running_count;
     int64_t agents, slots_busy, slots;
-    int64_t estimate_ms; /* until the end; -1 unknown                               */
+    int64_t estimate_ms;            /* until the end; -1 unknown                               */
     int64_t submitted_ms, ended_ms; /* wall clock; ended_ms 0 while it lives        */
-    int64_t last_seq;    /* of the run's ledger                                     */
+    int64_t last_seq;               /* of the run's ledger                                     */
     struct label *labels;
     size_t labels_count;
 };
@@ -302,7 +303,7 @@ struct attempt_view {
     enum attempt_kind kind;
     enum outcome outcome;
     bool counted;
-    const char *why_not; /* "late", "lost"; "" counted */
+    const char *why_not;  /* "late", "lost"; "" counted */
     enum verdict verdict; /* of the test after this attempt */
     int64_t duration_us;
     int64_t started_ms;

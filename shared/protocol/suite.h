@@ -19,11 +19,11 @@ enum suite_source_kind {
 
 struct suite_source {
     enum suite_source_kind kind;
-    const char *dir;        /* DIR: as written in the file, or absolute where the client resolved it */
-    const char *repository; /* GIT: URL or path that the agent can clone                              */
-    const char *revision;   /* the client's HEAD (full hash); "" where the tree is no repository       */
-    const char *tree_hash;  /* DIR: the client's hash of the tree's dirty state; "" not checked         */
-    const char *subdir;     /* the suite's directory inside the tree; "" the top                       */
+    const char *dir; /* DIR: as written in the file, or absolute where the client resolved it */
+    const char *repository; /* GIT: URL or path that the agent can clone */
+    const char *revision;   /* the client's HEAD (full hash); "" where the tree is no repository   */
+    const char *tree_hash;  /* DIR: the client's hash of the tree's dirty state; "" not checked  */
+    const char *subdir;     /* the suite's directory inside the tree; "" the top     */
 };
 
 /* env.NAME: a template, or a value taken on the client or on the agent. */
@@ -32,9 +32,10 @@ enum suite_env_from { SUITE_ENV_TEMPLATE, SUITE_ENV_CLIENT, SUITE_ENV_AGENT };
 struct suite_env {
     const char *name;
     enum suite_env_from from;
-    const char *value; /* TEMPLATE: the text; CLIENT: filled in by the client; AGENT: unused       */
-    const char *fallback; /* CLIENT, AGENT: when the variable is not set there; NULL: it must be set */
-    bool secret;          /* never shown in views, logs or reports                                   */
+    const char *value; /* TEMPLATE: the text; CLIENT: filled in by the client; AGENT: unused */
+    const char
+        *fallback; /* CLIENT, AGENT: when the variable is not set there; NULL: it must be set */
+    bool secret;   /* never shown in views, logs or reports                                   */
 };
 
 struct suite_command {
@@ -52,14 +53,19 @@ struct suite_prepare {
 };
 
 enum suite_setup { SUITE_SETUP_AUTO, SUITE_SETUP_NONE, SUITE_SETUP_COMMAND };
-enum suite_fresh { SUITE_FRESH_AUTO, SUITE_FRESH_SLOT, SUITE_FRESH_BATCH, SUITE_FRESH_GROUP,
-                   SUITE_FRESH_TEST };
+enum suite_fresh {
+    SUITE_FRESH_AUTO,
+    SUITE_FRESH_SLOT,
+    SUITE_FRESH_BATCH,
+    SUITE_FRESH_GROUP,
+    SUITE_FRESH_TEST
+};
 
 struct suite_database {
     const char *alias;
     const char *engine; /* "sqlite"; others are refused with "not built yet" */
     const char *version;
-    const char *name;   /* database's name in the clone; default: the suite's name */
+    const char *name; /* database's name in the clone; default: the suite's name */
     enum suite_setup setup;
     const char **setup_command;
     size_t setup_command_count;
@@ -74,10 +80,10 @@ struct suite_timeouts {
 };
 
 struct suite_retries {
-    int64_t test;           /* per test, default 0                                        */
-    int64_t run_percent;    /* retries of all tests together, per cent of the tests: 5    */
-    int64_t crash;          /* kills until a test is charged for good: 2                  */
-    bool flaky_fails;       /* a flaky test makes the run red                             */
+    int64_t test;        /* per test, default 0                                        */
+    int64_t run_percent; /* retries of all tests together, per cent of the tests: 5    */
+    int64_t crash;       /* kills until a test is charged for good: 2                  */
+    bool flaky_fails;    /* a flaky test makes the run red                             */
 };
 
 enum suite_group { SUITE_GROUP_AUTO, SUITE_GROUP_FILE, SUITE_GROUP_CLASS, SUITE_GROUP_NONE };
