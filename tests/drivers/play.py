@@ -10,8 +10,6 @@ import select
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 
 DRIVERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "agent", "drivers")
 
@@ -51,6 +49,7 @@ class Worker:
 
     def __init__(self, driver, directory, command=None, mode="run", patience_s=PATIENCE_S, **more):
         command = command or [sys.executable]
+        self.directory = str(directory)
         to_driver, self.writer = os.pipe()
         self.reader, from_driver = os.pipe()
         env = environment(mode, directory, command, **more)
