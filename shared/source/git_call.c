@@ -257,7 +257,7 @@ static enum status child_wait(struct child *child, const struct git_call *call,
 /* The last line that says something, without "fatal: " and the like. */
 static const char *said_reason(struct buffer *said)
 {
-    char *line = said->at;
+    char *line = NULL;
 
     if (said->len == 0)
         return "it gave no reason";
