@@ -170,7 +170,7 @@ class DjangoHooks(Hooks):
 
 
 def runner_class(kind, session, databases, hook):
-    """The project's own runner class with two steps replaced."""
+    """The project's own runner class with the steps at the databases and at the tests replaced."""
 
     class MusterRunner(kind):
         def __init__(self, *args, **kwargs):
@@ -196,8 +196,13 @@ def runner_class(kind, session, databases, hook):
             return []
 
         def run_checks(self, *args, **kwargs):
-            if session.mode != "collect":
+            from django.core.management.base import SystemCheckError
+            if session.mode == "collect":   # some checks connect, and there is nothing yet
+                return
+            try:
                 super().run_checks(*args, **kwargs)
+            except SystemCheckError as trouble:
+                session.fatal("checks", str(trouble))
 
         def run_suite(self, suite, **kwargs):
             if session.mode == "setup":
@@ -216,9 +221,9 @@ def runner_class(kind, session, databases, hook):
 
 def serve(session, databases, runner, suite):
     import django
-    runner_hooks = DjangoHooks(databases, runner)
+    hooks = DjangoHooks(databases, runner)
     session.ready("Django %s" % django.get_version())
-    Runner(session, iterate(suite), runner_hooks).serve()
+    Runner(session, iterate(suite), hooks).serve()
 
 
 class DjangoHook:

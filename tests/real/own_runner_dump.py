@@ -103,7 +103,7 @@ class Dump:
 def install(dump):
     run = unittest.TextTestRunner.run
     make = unittest.TextTestRunner._makeResult
-    depth = [0]
+    depth, attached = [0], []
 
     def dumping_run(runner, suite):
         depth[0] += 1
@@ -116,7 +116,8 @@ def install(dump):
 
     def dumping_make(runner):
         result = make(runner)
-        if depth[0] == 1:
+        if depth[0] == 1 and not attached:      # tests of runners make results, too
+            attached.append(result)
             dump.attach(result)
         return result
 
