@@ -55,6 +55,10 @@ void engine_withdraw(struct engine *engine, void *context);
 /* Any thread.  False while the store does not accept commits (degraded). */
 bool engine_is_ready(const struct engine *engine);
 
+/* Any thread.  Finished runs older than this are deleted, in small steps between the laps; 0 (the
+ * default) keeps all. */
+void engine_keep_runs(struct engine *engine, int64_t keep_ms);
+
 /* Answers everything, ends the thread, closes the store. */
 void engine_stop(struct engine *engine);
 

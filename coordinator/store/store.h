@@ -13,6 +13,7 @@
  * epoch than the store's is refused (STATUS_SUPERSEDED).  A store is used by one thread, the
  * engine's; readers (reader.h) have connections of their own and never write. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "coordinator/core/command.h"
@@ -66,7 +67,19 @@ struct store_ops {
                            struct history *out_history, struct error *err);
 
     void (*close)(struct store *store);
+
+    /* What can wait until the replies are out, in small bounded steps: a checkpoint when the log has grown, and
+     * one finished run that ended more than keep_ms ago (0: all are kept) with all that belongs to it.
+     * *out_more: there is more of it, call again soon.  Failures are as commit's. */
+    enum status (*tidy)(struct store *store, int64_t wall_ms, int64_t keep_ms, bool *out_more,
+                        struct error *err);
 };
+
+/* The fleet's ledger keeps its newest entries: a month of 1000 agents that join and report. */
+#define STORE_FLEET_ENTRIES_MAX ((int64_t)2000000)
+
+/* A new duration counts a quarter, so one slow day moves an estimate but does not make it. */
+#define HISTORY_WEIGHT 4
 
 #define STORE_LOAD_ENDED_MS ((int64_t)10 * 60 * 1000)
 

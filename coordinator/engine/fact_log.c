@@ -1,0 +1,146 @@
+#include "coordinator/engine/fact_log.h"
+
+#include <inttypes.h>
+
+#include "shared/base/log.h"
+
+/* Tokens are shown as "epoch.counter". */
+#define RUN_LEASE_FORMAT      "run=%" PRId64 " lease=%" PRId64 ".%" PRId64
+#define RUN_LEASE(run, token) (run), LEASE_EPOCH(token), LEASE_COUNTER(token)
+
+static void log_joined(const char *event, const struct fact *fact)
+{
+    log_info(event, "agent=%s incarnation=%" PRId64, log_quote(fact->agent_joined->agent),
+             fact->agent_joined->incarnation);
+}
+
+static void log_synced(const char *event, const struct fact *fact)
+{
+    log_debug(event, "agent=%s acknowledged=%" PRId64 " sync_no=%" PRId64,
+              log_quote(fact->agent_synced->agent), fact->agent_synced->acknowledged,
+              fact->agent_synced->sync_no);
+}
+
+static void log_gone(const char *event, const struct fact *fact)
+{
+    static const char *const reasons[] = {
+        [GONE_SILENT] = "silent", [GONE_REPLACED] = "replaced", [GONE_LEFT] = "left"};
+
+    CHECK((unsigned)fact->agent_gone->reason < COUNT_OF(reasons));
+    log_info(event, "agent=%s incarnation=%" PRId64 " reason=%s",
+             log_quote(fact->agent_gone->agent), fact->agent_gone->incarnation,
+             reasons[fact->agent_gone->reason]);
+}
+
+static void log_submitted(const char *event, const struct fact *fact)
+{
+    log_info(event, "run=%" PRId64 " suite=%s", fact->run,
+             log_quote(fact->run_submitted->submission->suite->name));
+}
+
+static void log_collected(const char *event, const struct fact *fact)
+{
+    log_debug(event, "run=%" PRId64 " first=%" PRId64 " tests=%zu", fact->run,
+              fact->tests_collected->first, fact->tests_collected->tests_count);
+}
+
+static void log_planned(const char *event, const struct fact *fact)
+{
+    log_info(event, "run=%" PRId64 " collected=%" PRId64 " selected=%zu", fact->run,
+             fact->run_planned->collected, fact->run_planned->order_count);
+}
+
+static void log_added(const char *event, const struct fact *fact)
+{
+    log_debug(event, "run=%" PRId64 " test=%" PRId64, fact->run, fact->test_added->test);
+}
+
+static void log_granted(const char *event, const struct fact *fact)
+{
+    const struct fact_lease_granted *granted = fact->lease_granted;
+
+    log_debug(event, RUN_LEASE_FORMAT " agent=%s slot=%" PRId64 " tests=%zu",
+              RUN_LEASE(fact->run, granted->lease), log_quote(granted->agent), granted->slot,
+              granted->tests_count);
+}
+
+static void log_returned(const char *event, const struct fact *fact)
+{
+    const struct fact_tests_returned *returned = fact->tests_returned;
+
+    log_debug(event, RUN_LEASE_FORMAT " tests=%zu reason=%s", RUN_LEASE(fact->run, returned->lease),
+              returned->tests_count, log_quote(returned->reason));
+}
+
+static void log_attempt(const char *event, const struct fact *fact)
+{
+    const struct fact_attempt_recorded *recorded = fact->attempt_recorded;
+
+    log_debug(event, RUN_LEASE_FORMAT " test=%" PRId64 " attempt=%" PRId64 " outcome=%d counted=%d",
+              RUN_LEASE(fact->run, recorded->lease), recorded->report->test,
+              recorded->report->attempt, (int)recorded->report->outcome, (int)recorded->counted);
+}
+
+static void log_note(const char *event, const struct fact *fact)
+{
+    log_debug(event, "run=%" PRId64 " test=%" PRId64 " name=%s", fact->run,
+              fact->note_recorded->note->test, log_quote(fact->note_recorded->note->name));
+}
+
+static void log_problem(const char *event, const struct fact *fact)
+{
+    const struct fact_problem_recorded *problem = fact->problem_recorded;
+
+    log_warning(event, "run=%" PRId64 " agent=%s stage=%s text=%s", fact->run,
+                log_quote(problem->agent), log_quote(problem->stage), log_quote(problem->text));
+}
+
+static void log_lease_ended(const char *event, const struct fact *fact)
+{
+    static const struct {
+        const char *name;
+        enum log_level level;
+    } ends[] = {
+        [LEASE_END_DONE] = {"done", LOG_LEVEL_DEBUG},
+        [LEASE_END_LOST] = {"lost", LOG_LEVEL_WARNING},
+        [LEASE_END_REVOKED] = {"revoked", LOG_LEVEL_DEBUG},
+        [LEASE_END_PROBLEM] = {"problem", LOG_LEVEL_WARNING},
+        [LEASE_END_RETURNED] = {"returned", LOG_LEVEL_DEBUG},
+    };
+    const struct fact_lease_ended *ended = fact->lease_ended;
+
+    CHECK((unsigned)ended->end < COUNT_OF(ends));
+    log_event(ends[ended->end].level, event, RUN_LEASE_FORMAT " end=%s",
+              RUN_LEASE(fact->run, ended->lease), ends[ended->end].name);
+}
+
+static void log_run_ended(const char *event, const struct fact *fact)
+{
+    log_info(event, "run=%" PRId64 " exit_status=%" PRId64 " reason=%s", fact->run,
+             fact->run_ended->exit_status, log_quote(fact->run_ended->reason));
+}
+
+void fact_log(const struct fact *fact)
+{
+    /* clang-format off */
+    static void (*const loggers[FACT_KIND_COUNT])(const char *event, const struct fact *fact) = {
+        [FACT_AGENT_JOINED]     = log_joined,
+        [FACT_AGENT_SYNCED]     = log_synced,
+        [FACT_AGENT_GONE]       = log_gone,
+        [FACT_RUN_SUBMITTED]    = log_submitted,
+        [FACT_TESTS_COLLECTED]  = log_collected,
+        [FACT_RUN_PLANNED]      = log_planned,
+        [FACT_TEST_ADDED]       = log_added,
+        [FACT_LEASE_GRANTED]    = log_granted,
+        [FACT_TESTS_RETURNED]   = log_returned,
+        [FACT_ATTEMPT_RECORDED] = log_attempt,
+        [FACT_NOTE_RECORDED]    = log_note,
+        [FACT_PROBLEM_RECORDED] = log_problem,
+        [FACT_LEASE_ENDED]      = log_lease_ended,
+        [FACT_RUN_ENDED]        = log_run_ended,
+    };
+    /* clang-format on */
+
+    CHECK((unsigned)fact->kind < FACT_KIND_COUNT);
+    loggers[fact->kind](fact_kind_name(fact->kind), fact);
+}
