@@ -53,18 +53,18 @@ struct shape;
 
 struct field {
     const char *name;
-    enum field_type type;
     size_t offset;
     size_t count_offset; /* lists only */
-    bool is_required;
     /* FIELD_INT: the range (both 0: any; max 0 with a positive min: no upper end).
      * Strings: bytes (max 0: TEXT_BYTES_MAX).  Lists: elements (max 0: LIST_COUNT_MAX). */
     int64_t min, max;
+    int64_t element_min, element_max; /* STRINGS: bytes of each; INTS: range of each, as above */
     int64_t fallback;                 /* FIELD_INT, FIELD_BOOL, FIELD_ENUM when missing */
+    const char *fallback_text;        /* FIELD_STRING when missing; without it NULL */
     const struct shape *shape;        /* OBJECT, LIST, MAP */
     const struct enum_names *names;   /* ENUM */
-    const char *fallback_text;        /* FIELD_STRING when missing; without it NULL */
-    int64_t element_min, element_max; /* STRINGS: bytes of each; INTS: range of each, as above */
+    enum field_type type;
+    bool is_required;
 };
 
 #define TEXT_BYTES_MAX ((int64_t)256 * 1024)

@@ -19,8 +19,9 @@ struct reader {
     struct error *err;
 };
 
-#define FAIL(reader, place, ...)                                                                   \
-    place_fail(place, (reader)->arena, (reader)->out_path, (reader)->err, __VA_ARGS__)
+#define FAIL(reader, place, status, ...)                                                           \
+    place_fail(place, (reader)->arena, (reader)->out_path, (reader)->err, status,                  \
+               arena_printf((reader)->arena, __VA_ARGS__))
 
 static enum status read_object(const struct reader *reader, const struct place *place,
                                const struct shape *shape, json_t *json, size_t first,
@@ -425,8 +426,9 @@ enum status codec_decode_value(const struct shape *shape, const void *json, enum
 {
     struct reader reader = {.mode = mode, .arena = arena, .out_path = err_path, .err = err};
     /* jansson's iterators want the tree writable, and only read it. */
-    json_t *tree = (json_t *)(uintptr_t)json;
+    json_t *tree = NULL;
 
+    (void)memcpy(&tree, &json, sizeof(json));
     (void)memset(out_object, 0, shape->size);
     return read_object(&reader, NULL, shape, tree, 0, out_object);
 }

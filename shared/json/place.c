@@ -1,7 +1,5 @@
 #include "shared/json/place.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "shared/base/buffer.h"
@@ -62,15 +60,9 @@ static enum status end_whole(struct error *err, enum status status)
 }
 
 enum status place_fail(const struct place *place, struct arena *arena, const char **out_path,
-                       struct error *err, enum status status, const char *fmt, ...)
+                       struct error *err, enum status status, const char *text)
 {
     const char *path = place_path(place, arena);
-    char text[ERROR_TEXT_MAX];
-    va_list args;
-
-    va_start(args, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
     if (out_path != NULL)
         *out_path = path;
     const char *where = path[0] != '\0' ? clipped(path, PATH_SHOWN_BYTES, arena) : "the document";

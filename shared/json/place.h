@@ -24,8 +24,7 @@ const char *place_path(const struct place *place, struct arena *arena);
 
 /* Fails with "PATH: text", or "the document: text", and gives out the path (may be NULL). */
 enum status place_fail(const struct place *place, struct arena *arena, const char **out_path,
-                       struct error *err, enum status status, const char *fmt, ...)
-    PRINTF_LIKE(6, 7);
+                       struct error *err, enum status status, const char *text);
 
 /* The same with a text that starts with a path relative to the place, up to ':' or ' '. */
 enum status place_fail_inside(const struct place *place, struct arena *arena, const char **out_path,

@@ -1,0 +1,29 @@
+#ifndef SHARED_JSON_SUITE_CHECK_H
+#define SHARED_JSON_SUITE_CHECK_H
+
+/* What tables cannot say of a suite, for its file and for the wire.  Private to the two
+ * readers; the error's text starts with the path as the form has it. */
+
+#include "shared/base/status.h"
+#include "shared/protocol/suite.h"
+
+enum suite_form { SUITE_FORM_WIRE, SUITE_FORM_FILE };
+
+enum status suite_check(const struct suite *suite, enum suite_form form,
+                        struct error *err) MUST_USE;
+
+/* Databases of this release, and those that the reference names but nothing serves yet.
+ * The text starts with "engine". */
+enum status suite_engine_check(const char *engine, struct error *err) MUST_USE;
+
+/* Checks every ${name} of a template against what is known where it stands.  The error's
+ * text starts with the name and has no path. */
+enum suite_template_place {
+    SUITE_TEMPLATE_TREE, /* once for a tree, before there is a slot */
+    SUITE_TEMPLATE_SLOT, /* in a worker or a set-up                 */
+};
+
+enum status suite_template_check(const char *text, enum suite_template_place place,
+                                 const struct suite *suite, struct error *err) MUST_USE;
+
+#endif
