@@ -11,21 +11,7 @@
 #include "shared/json/access.h"
 #include "shared/json/codec.h"
 #include "shared/json/place.h"
-
-struct reader {
-    enum codec_mode mode;
-    struct arena *arena;
-    const char **out_path; /* may be NULL */
-    struct error *err;
-};
-
-#define FAIL(reader, place, status, ...)                                                           \
-    place_fail(place, (reader)->arena, (reader)->out_path, (reader)->err, status,                  \
-               arena_printf((reader)->arena, __VA_ARGS__))
-
-static enum status read_object(const struct reader *reader, const struct place *place,
-                               const struct shape *shape, json_t *json, size_t first,
-                               void *out_object);
+#include "shared/json/reader.h"
 
 static const char *kind_of(const json_t *json)
 {
@@ -49,10 +35,11 @@ static const char *kind_of(const json_t *json)
     UNREACHABLE("a kind of JSON without a name");
 }
 
-static enum status wrong_kind(const struct reader *reader, const struct place *place,
+enum status reader_wrong_kind(const struct reader *reader, const struct place *place,
                               const char *wanted, const json_t *json)
 {
-    return FAIL(reader, place, STATUS_INVALID, "expected %s, found %s", wanted, kind_of(json));
+    return READER_FAIL(reader, place, STATUS_INVALID, "expected %s, found %s", wanted,
+                       kind_of(json));
 }
 
 /* What YAML users wrote without quotes where a string is meant. */
@@ -68,51 +55,50 @@ static bool scalar_to_text(const struct reader *reader, const json_t *json, cons
     return true;
 }
 
-static enum status read_text(const struct reader *reader, const struct place *place,
-                             int64_t bytes_min, int64_t bytes_max, const json_t *json,
-                             const char **out_text)
+enum status reader_text(const struct reader *reader, const struct place *place, int64_t bytes_min,
+                        int64_t bytes_max, const json_t *json, const char **out_text)
 {
     if (json_is_string(json)) {
         size_t len = json_string_length(json);
 
         if (memchr(json_string_value(json), '\0', len) != NULL)
-            return FAIL(reader, place, STATUS_INVALID, "a NUL byte");
+            return READER_FAIL(reader, place, STATUS_INVALID, "a NUL byte");
         *out_text = arena_strndup(reader->arena, json_string_value(json), len);
     } else if (!scalar_to_text(reader, json, out_text)) {
-        return wrong_kind(reader, place, "a string", json);
+        return reader_wrong_kind(reader, place, "a string", json);
     }
 
     size_t bytes = strlen(*out_text);
     if (bytes < (size_t)bytes_min)
-        return bytes == 0 ? FAIL(reader, place, STATUS_INVALID, "must not be empty")
-                          : FAIL(reader, place, STATUS_INVALID, "shorter than %" PRId64 " bytes",
-                                 bytes_min);
+        return bytes == 0 ? READER_FAIL(reader, place, STATUS_INVALID, "must not be empty")
+                          : READER_FAIL(reader, place, STATUS_INVALID,
+                                        "shorter than %" PRId64 " bytes", bytes_min);
     if (bytes > (size_t)(bytes_max != 0 ? bytes_max : TEXT_BYTES_MAX))
-        return FAIL(reader, place, STATUS_TOO_BIG, "longer than %" PRId64 " bytes",
-                    bytes_max != 0 ? bytes_max : TEXT_BYTES_MAX);
+        return READER_FAIL(reader, place, STATUS_TOO_BIG, "longer than %" PRId64 " bytes",
+                           bytes_max != 0 ? bytes_max : TEXT_BYTES_MAX);
     return STATUS_OK;
 }
 
-static enum status read_bool(const struct reader *reader, const struct place *place,
-                             const json_t *json, bool *out_value)
+enum status reader_bool(const struct reader *reader, const struct place *place, const json_t *json,
+                        bool *out_value)
 {
     if (json_is_boolean(json)) {
         *out_value = json_is_true(json);
         return STATUS_OK;
     }
     if (reader->mode != CODEC_TYPED || !json_is_string(json))
-        return wrong_kind(reader, place, "true or false", json);
+        return reader_wrong_kind(reader, place, "true or false", json);
 
     const char *text = json_string_value(json);
     *out_value = strcmp(text, "true") == 0;
     if (!*out_value && strcmp(text, "false") != 0)
-        return FAIL(reader, place, STATUS_INVALID, "'%s' is neither true nor false",
-                    place_shown(text, reader->arena));
+        return READER_FAIL(reader, place, STATUS_INVALID, "'%s' is neither true nor false",
+                           place_shown(text, reader->arena));
     return STATUS_OK;
 }
 
-static enum status read_int(const struct reader *reader, const struct place *place, int64_t min,
-                            int64_t max, const json_t *json, int64_t *out_number)
+enum status reader_int(const struct reader *reader, const struct place *place, int64_t min,
+                       int64_t max, const json_t *json, int64_t *out_number)
 {
     bool is_any = min == 0 && max == 0;
 
@@ -122,10 +108,10 @@ static enum status read_int(const struct reader *reader, const struct place *pla
         const char *text = json_string_value(json);
 
         if (!text_to_int64(text, INT64_MIN, INT64_MAX, out_number))
-            return FAIL(reader, place, STATUS_INVALID, "'%s' is not a whole number",
-                        place_shown(text, reader->arena));
+            return READER_FAIL(reader, place, STATUS_INVALID, "'%s' is not a whole number",
+                               place_shown(text, reader->arena));
     } else {
-        return wrong_kind(reader, place, "a whole number", json);
+        return reader_wrong_kind(reader, place, "a whole number", json);
     }
 
     if (max == 0 && min > 0)
@@ -133,10 +119,10 @@ static enum status read_int(const struct reader *reader, const struct place *pla
     if (is_any || (*out_number >= min && *out_number <= max))
         return STATUS_OK;
     if (max == INT64_MAX)
-        return FAIL(reader, place, STATUS_INVALID, "%" PRId64 " is less than %" PRId64, *out_number,
-                    min);
-    return FAIL(reader, place, STATUS_INVALID, "%" PRId64 " is not in %" PRId64 "..%" PRId64,
-                *out_number, min, max);
+        return READER_FAIL(reader, place, STATUS_INVALID, "%" PRId64 " is less than %" PRId64,
+                           *out_number, min);
+    return READER_FAIL(reader, place, STATUS_INVALID, "%" PRId64 " is not in %" PRId64 "..%" PRId64,
+                       *out_number, min, max);
 }
 
 static void names_add(struct buffer *list, const struct enum_names *names)
@@ -147,7 +133,7 @@ static void names_add(struct buffer *list, const struct enum_names *names)
     }
 }
 
-static const char *did_you_mean(const struct reader *reader, const char *word,
+const char *reader_did_you_mean(const struct reader *reader, const char *word,
                                 const char *const *names, size_t count)
 {
     const char *nearest = text_nearest(word, names, count);
@@ -169,18 +155,18 @@ static enum status unknown_name(const struct reader *reader, const struct place 
     }
     buffer_init(&list, ERROR_TEXT_MAX);
     names_add(&list, names);
-    enum status status =
-        FAIL(reader, place, STATUS_INVALID, "'%s' is not one of %s%s",
-             place_shown(name, reader->arena), list.at, did_you_mean(reader, name, known, count));
+    enum status status = READER_FAIL(reader, place, STATUS_INVALID, "'%s' is not one of %s%s",
+                                     place_shown(name, reader->arena), list.at,
+                                     reader_did_you_mean(reader, name, known, count));
     buffer_release(&list);
     return status;
 }
 
-static enum status read_enum(const struct reader *reader, const struct place *place,
-                             const struct enum_names *names, const json_t *json, int *out_value)
+enum status reader_enum(const struct reader *reader, const struct place *place,
+                        const struct enum_names *names, const json_t *json, int *out_value)
 {
     if (!json_is_string(json))
-        return wrong_kind(reader, place, "a string", json);
+        return reader_wrong_kind(reader, place, "a string", json);
     *out_value = codec_enum_value(names, json_string_value(json));
     if (*out_value < 0)
         return unknown_name(reader, place, names, json_string_value(json));
@@ -193,10 +179,10 @@ static enum status check_count(const struct reader *reader, const struct place *
     int64_t max = field->max != 0 ? field->max : LIST_COUNT_MAX;
 
     if ((int64_t)count < field->min)
-        return FAIL(reader, place, STATUS_INVALID, "needs at least %" PRId64 " of them, found %zu",
-                    field->min, count);
+        return READER_FAIL(reader, place, STATUS_INVALID,
+                           "needs at least %" PRId64 " of them, found %zu", field->min, count);
     if ((int64_t)count > max)
-        return FAIL(reader, place, STATUS_TOO_BIG, "more than %" PRId64 " of them", max);
+        return READER_FAIL(reader, place, STATUS_TOO_BIG, "more than %" PRId64 " of them", max);
     return STATUS_OK;
 }
 
@@ -215,13 +201,13 @@ static enum status read_element(const struct reader *reader, const struct place 
     int64_t number = 0;
 
     if (field->type == FIELD_LIST)
-        return read_object(reader, place, field->shape, json, 0, out_element);
+        return reader_object(reader, place, field->shape, json, 0, out_element);
     if (field->type == FIELD_STRINGS) {
-        status = read_text(reader, place, field->element_min, field->element_max, json, &text);
+        status = reader_text(reader, place, field->element_min, field->element_max, json, &text);
         (void)memcpy(out_element, &text, sizeof(text));
         return status;
     }
-    status = read_int(reader, place, field->element_min, field->element_max, json, &number);
+    status = reader_int(reader, place, field->element_min, field->element_max, json, &number);
     (void)memcpy(out_element, &number, sizeof(number));
     return status;
 }
@@ -230,7 +216,7 @@ static enum status read_list(const struct reader *reader, const struct place *pl
                              const struct field *field, json_t *json, void *out_object)
 {
     if (!json_is_array(json))
-        return wrong_kind(reader, place, "a list", json);
+        return reader_wrong_kind(reader, place, "a list", json);
 
     size_t count = json_array_size(json);
     enum status status = check_count(reader, place, field, count);
@@ -273,15 +259,15 @@ static enum status read_map_entry(const struct reader *reader, const struct plac
 
     CHECK(name->type == FIELD_STRING);
     if (strlen(place->name) < (size_t)name->min)
-        return FAIL(reader, place, STATUS_INVALID, "the name must not be empty");
+        return READER_FAIL(reader, place, STATUS_INVALID, "the name must not be empty");
     if (strlen(place->name) > (size_t)(name->max != 0 ? name->max : TEXT_BYTES_MAX))
-        return FAIL(reader, place, STATUS_TOO_BIG, "the name is longer than %" PRId64 " bytes",
-                    name->max);
+        return READER_FAIL(reader, place, STATUS_TOO_BIG,
+                           "the name is longer than %" PRId64 " bytes", name->max);
     access_set_pointer(out_entry, name, arena_strdup(reader->arena, place->name));
     if (!access_is_plain_map(shape))
-        return read_object(reader, place, shape, value, 1, out_entry);
+        return reader_object(reader, place, shape, value, 1, out_entry);
 
-    enum status status = read_text(reader, place, plain->min, plain->max, value, &text);
+    enum status status = reader_text(reader, place, plain->min, plain->max, value, &text);
     if (status != STATUS_OK)
         return status;
     access_set_pointer(out_entry, plain, text);
@@ -292,7 +278,7 @@ static enum status read_map(const struct reader *reader, const struct place *pla
                             const struct field *field, json_t *json, void *out_object)
 {
     if (!json_is_object(json))
-        return wrong_kind(reader, place, "an object", json);
+        return reader_wrong_kind(reader, place, "an object", json);
 
     size_t count = json_object_size(json);
     enum status status = check_count(reader, place, field, count);
@@ -327,24 +313,24 @@ static enum status read_value(const struct reader *reader, const struct place *p
 
     switch (field->type) {
     case FIELD_STRING:
-        status = read_text(reader, place, field->min, field->max, json, &text);
+        status = reader_text(reader, place, field->min, field->max, json, &text);
         access_set_pointer(out_object, field, text);
         return status;
     case FIELD_BOOL:
-        status = read_bool(reader, place, json, &flag);
+        status = reader_bool(reader, place, json, &flag);
         access_set(out_object, field->offset, &flag, sizeof(flag));
         return status;
     case FIELD_INT:
-        status = read_int(reader, place, field->min, field->max, json, &number);
+        status = reader_int(reader, place, field->min, field->max, json, &number);
         access_set(out_object, field->offset, &number, sizeof(number));
         return status;
     case FIELD_ENUM:
-        status = read_enum(reader, place, field->names, json, &value);
+        status = reader_enum(reader, place, field->names, json, &value);
         access_set(out_object, field->offset, &value, sizeof(value));
         return status;
     case FIELD_OBJECT:
         inner = arena_alloc(reader->arena, field->shape->size);
-        status = read_object(reader, place, field->shape, json, 0, inner);
+        status = reader_object(reader, place, field->shape, json, 0, inner);
         access_set_pointer(out_object, field, inner);
         return status;
     case FIELD_LIST:
@@ -389,20 +375,19 @@ static enum status refuse_unknown(const struct reader *reader, const struct plac
         for (size_t i = 0; i < count && !is_known; i++)
             is_known = strcmp(known[i], name) == 0;
         if (!is_known)
-            return FAIL(reader, &inner, STATUS_INVALID, "is not known here%s",
-                        did_you_mean(reader, name, known, count));
+            return READER_FAIL(reader, &inner, STATUS_INVALID, "is not known here%s",
+                               reader_did_you_mean(reader, name, known, count));
     }
     return STATUS_OK;
 }
 
-static enum status read_object(const struct reader *reader, const struct place *place,
-                               const struct shape *shape, json_t *json, size_t first,
-                               void *out_object)
+enum status reader_object(const struct reader *reader, const struct place *place,
+                          const struct shape *shape, json_t *json, size_t first, void *out_object)
 {
     enum status status = STATUS_OK;
 
     if (!json_is_object(json))
-        return wrong_kind(reader, place, "an object", json);
+        return reader_wrong_kind(reader, place, "an object", json);
     if (reader->mode != CODEC_OPEN)
         status = refuse_unknown(reader, place, shape, json, first);
     for (size_t i = first; i < shape->field_count && status == STATUS_OK; i++) {
@@ -413,7 +398,7 @@ static enum status read_object(const struct reader *reader, const struct place *
         if (value != NULL)
             status = read_value(reader, &inner, field, value, out_object);
         else if (field->is_required)
-            status = FAIL(reader, &inner, STATUS_INVALID, "is missing");
+            status = READER_FAIL(reader, &inner, STATUS_INVALID, "is missing");
         else
             set_default(field, reader->arena, out_object);
     }
@@ -430,7 +415,7 @@ enum status codec_decode_value(const struct shape *shape, const void *json, enum
 
     (void)memcpy(&tree, &json, sizeof(json));
     (void)memset(out_object, 0, shape->size);
-    return read_object(&reader, NULL, shape, tree, 0, out_object);
+    return reader_object(&reader, NULL, shape, tree, 0, out_object);
 }
 
 /* jansson's own bound is two thousand levels of recursion; ours is what we need. */

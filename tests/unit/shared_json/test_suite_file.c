@@ -1,0 +1,236 @@
+/* The suite file: defaults, sugar, and the words for what is wrong in it. */
+
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "shared/json/suite_json.h"
+
+static struct arena arena = ARENA_INIT;
+static struct error err;
+static const char *err_path;
+
+static void clear(void)
+{
+    arena_release(&arena);
+}
+
+TestSuite(suite_file, .fini = clear);
+
+/* Single quotes stand for double ones, so that the cases can be read. */
+static enum status read_file(const char *quoted, struct suite *suite)
+{
+    char *text = arena_strdup(&arena, quoted);
+
+    for (char *at = text; *at != '\0'; at++)
+        *at = *at == '\'' ? '"' : *at;
+    json_t *tree = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    cr_assert_not_null(tree, "%s", text);
+    enum status status = suite_from_file_json(tree, &arena, suite, &err_path, &err);
+    json_decref(tree);
+    return status;
+}
+
+Test(suite_file, the_least_of_files_gets_every_default)
+{
+    struct suite suite;
+
+    cr_assert_eq(
+        read_file("{'driver': 'django', 'databases': {'default': {'engine': 'sqlite'}}}", &suite),
+        STATUS_OK, "%s", err.text);
+
+    cr_assert_eq(suite.muster, 1);
+    cr_assert_str_eq(suite.name, "");
+    cr_assert_eq(suite.source->kind, SUITE_SOURCE_DIR);
+    cr_assert_str_eq(suite.source->dir, ".");
+    cr_assert_eq(suite.command_count, 2);
+    cr_assert_str_eq(suite.command[1], "manage.py");
+    cr_assert_eq(suite.timeouts->test_ms, 600000);
+    cr_assert_eq(suite.timeouts->ready_ms, 300000);
+    cr_assert_eq(suite.timeouts->prepare_ms, 1200000);
+    cr_assert_eq(suite.timeouts->setup_ms, 7200000);
+    cr_assert_eq(suite.timeouts->run_ms, 0);
+    cr_assert_eq(suite.timeouts->grace_ms, 10000);
+    cr_assert_eq(suite.retries->test, 0);
+    cr_assert_eq(suite.retries->run_percent, 5);
+    cr_assert_eq(suite.retries->crash, 2);
+    cr_assert_not(suite.retries->flaky_fails);
+    cr_assert_eq(suite.group, SUITE_GROUP_AUTO);
+    cr_assert_eq(suite.limits->memory_bytes, 0);
+    cr_assert_eq(suite.limits->processes, 4096);
+    cr_assert_eq(suite.limits->output_bytes, 1048576);
+    cr_assert_eq(suite.databases[0].setup, SUITE_SETUP_AUTO);
+    cr_assert_eq(suite.databases[0].fresh, SUITE_FRESH_AUTO);
+    cr_assert_str_eq(suite.databases[0].name, "");
+    cr_assert_not(suite.databases[0].memory);
+}
+
+Test(suite_file, the_driver_may_stand_after_the_databases_and_still_decides_their_setup)
+{
+    struct suite suite;
+
+    cr_assert_eq(
+        read_file("{'databases': {'default': {'engine': 'sqlite'}}, 'driver': 'unittest'}", &suite),
+        STATUS_OK, "%s", err.text);
+
+    cr_assert_eq(suite.databases[0].setup, SUITE_SETUP_NONE);
+    cr_assert_eq(suite.command_count, 1);
+    cr_assert_str_eq(suite.command[0], "python3");
+}
+
+Test(suite_file, all_sugar_is_undone)
+{
+    struct suite suite;
+
+    cr_assert_eq(
+        read_file(
+            "{'muster': '1', 'name': 'shop', 'source': {'git': 'https://h/r.git'},"
+            " 'driver': ['my-driver', '--flag'], 'command': ['run', '${slot}'],"
+            " 'env': {'A': 'x-${db.default.url}', 'B': {'from': 'client', 'secret': 'true'},"
+            "         'C': {'from': 'agent', 'default': ''}, 'D': '3', 'E': '$$HOME $x'},"
+            " 'prepare': ['make', ['make', 'all'], {'run': ['x'], 'inputs': ['l'],"
+            "             'outputs': ['.venv']}],"
+            " 'databases': {'default': {'engine': 'sqlite', 'setup': ['init', '${dir}'],"
+            "                           'name': 'db_${slot}', 'memory': 'true', 'fresh': 'test'},"
+            "               'copy': {'mirror': 'default'}},"
+            " 'timeouts': {'test': '1h30m', 'run': 'none'}, 'retries': '2',"
+            " 'group': 'class', 'limits': {'memory': '2GiB', 'output': '64KiB'}}",
+            &suite),
+        STATUS_OK, "%s", err.text);
+
+    cr_assert_eq(suite.source->kind, SUITE_SOURCE_GIT);
+    cr_assert_str_eq(suite.source->repository, "https://h/r.git");
+    cr_assert_eq(suite.driver, SUITE_DRIVER_COMMAND);
+    cr_assert_str_eq(suite.driver_command[1], "--flag");
+    cr_assert_eq(suite.env_count, 5);
+    cr_assert_eq(suite.env[0].from, SUITE_ENV_TEMPLATE);
+    cr_assert_eq(suite.env[1].from, SUITE_ENV_CLIENT);
+    cr_assert(suite.env[1].secret);
+    cr_assert_null(suite.env[1].fallback);
+    cr_assert_str_eq(suite.env[2].fallback, "");
+    cr_assert_eq(suite.prepare_count, 3);
+    cr_assert_str_eq(suite.prepare[0].run[0], "make");
+    cr_assert_eq(suite.prepare[1].run_count, 2);
+    cr_assert_str_eq(suite.prepare[2].outputs[0], ".venv");
+    cr_assert_eq(suite.databases[0].setup, SUITE_SETUP_COMMAND);
+    cr_assert_str_eq(suite.databases[0].setup_command[0], "init");
+    cr_assert(suite.databases[0].memory);
+    cr_assert_eq(suite.databases[0].fresh, SUITE_FRESH_TEST);
+    cr_assert_str_eq(suite.databases[1].mirror, "default");
+    cr_assert_str_eq(suite.databases[1].engine, "sqlite");
+    cr_assert_eq(suite.timeouts->test_ms, 5400000);
+    cr_assert_eq(suite.retries->test, 2);
+    cr_assert_eq(suite.retries->run_percent, 5);
+    cr_assert_eq(suite.group, SUITE_GROUP_CLASS);
+    cr_assert_eq(suite.limits->memory_bytes, INT64_C(2) << 30);
+    cr_assert_eq(suite.limits->output_bytes, 65536);
+}
+
+Test(suite_file, retries_may_be_a_map)
+{
+    struct suite suite;
+
+    cr_assert_eq(read_file("{'driver': 'django', 'retries': {'test': 1, 'run': '10 %', 'crash': "
+                           "'3', 'flaky': 'fail'}}",
+                           &suite),
+                 STATUS_OK, "%s", err.text);
+
+    cr_assert_eq(suite.retries->test, 1);
+    cr_assert_eq(suite.retries->run_percent, 10);
+    cr_assert_eq(suite.retries->crash, 3);
+    cr_assert(suite.retries->flaky_fails);
+}
+
+/* clang-format off */
+static const struct {
+    const char *file;
+    const char *path;
+    const char *text;
+} refusals[] = {
+    {"[]", "", "the document: expected a map, found a list"},
+    {"{}", "driver", "driver: is missing"},
+    {"{'drivr': 'django'}", "drivr", "drivr: is not known here; did you mean 'driver'?"},
+    {"{'driver': 'djnago'}", "driver", "driver: 'djnago' is not one of django, unittest; did you mean 'django'?"},
+    {"{'driver': 'pytest'}", "driver", "driver: 'pytest' is not built yet; there are django, unittest and [COMMAND]"},
+    {"{'driver': []}", "driver", "driver: must not be empty"},
+    {"{'driver': 'django', 'services': {}}", "services", "services: is not built yet (helper servers)"},
+    {"{'driver': 'django', 'source': 'ship'}", "source", "source: 'ship' is not built yet; write {dir: .} or {git: URL}"},
+    {"{'driver': 'django', 'source': {'lfs': 'true'}}", "source.lfs", "source.lfs: is not built yet (git large files)"},
+    {"{'driver': 'django', 'source': {}}", "source", "source: needs one of 'dir' and 'git'"},
+    {"{'driver': 'django', 'command': 'python3'}", "command", "command: expected a list of words, found a string"},
+    {"{'driver': 'django', 'command': ['a', ['b']]}", "command[1]", "command[1]: expected a string, found a list"},
+    {"{'driver': 'django', 'args': ['-k', '${sloot}']}", "args[1]",
+     "args[1]: '${sloot}' is not known in a template; did you mean '${slot}'?"},
+    {"{'driver': 'django', 'args': ['${slot']}", "args[0]", "args[0]: '${' without its '}'; '$$' is a plain dollar"},
+    {"{'driver': 'django', 'args': ['${db.other.url}']}", "args[0]", "args[0]: '${db.other.url}' names no database of this suite"},
+    {"{'driver': 'django', 'args': ['${port.http}']}", "args[0]", "args[0]: '${port.http}' is not built yet"},
+    {"{'driver': 'django', 'prepare': [['make', '${slot}']]}", "prepare[0].run[1]",
+     "prepare[0].run[1]: '${slot}' has no value here: a tree is prepared once for all slots"},
+    {"{'driver': 'django', 'prepare': ['make all']}", "prepare[0]", "prepare[0]: a command is a list of words, such as [make, all]"},
+    {"{'driver': 'django', 'prepare': [{'inputs': ['x']}]}", "prepare[0].run", "prepare[0].run: is missing"},
+    {"{'driver': 'django', 'env': {'1A': 'x'}}", "env.1A", "env.1A: is no name of a variable (letters, digits, '_')"},
+    {"{'driver': 'django', 'env': {'MUSTER_SLOT': 'x'}}", "env.MUSTER_SLOT", "env.MUSTER_SLOT: names with MUSTER_ are Muster's own"},
+    {"{'driver': 'django', 'env': {'A': {'secret': 'true'}}}", "env.A.from", "env.A.from: is missing"},
+    {"{'driver': 'django', 'env': {'A': '${B}'}}", "env.A", "env.A: '${B}' is not known in a template"},
+    {"{'driver': 'django', 'databases': {'default': {'engine': 'mysql'}}}", "databases.default.engine",
+     "databases.default.engine: 'mysql' is not built yet; there is sqlite"},
+    {"{'driver': 'django', 'databases': {'default': {'engine': 'sqlit'}}}", "databases.default.engine",
+     "databases.default.engine: 'sqlit' is not one of sqlite; did you mean 'sqlite'?"},
+    {"{'driver': 'django', 'databases': {'default': {}}}", "databases.default.engine", "databases.default.engine: is missing"},
+    {"{'driver': 'django', 'databases': {'a': {'mirror': 'b'}}}", "databases.a.mirror", "databases.a.mirror: there is no database 'b' here"},
+    {"{'driver': 'django', 'databases': {'a': {'mirror': 'a'}}}", "databases.a.mirror", "databases.a.mirror: a database mirrors another one"},
+    {"{'driver': 'django', 'databases': {'a': {'mirror': 'b'}, 'b': {'mirror': 'a'}}}", "databases.a.mirror",
+     "databases.a.mirror: 'b' is a mirror itself"},
+    {"{'driver': 'unittest', 'databases': {'a': {'engine': 'sqlite', 'setup': 'auto'}}}", "databases.a.setup",
+     "databases.a.setup: 'auto' needs a driver that sets up databases; unittest does not"},
+    {"{'driver': 'django', 'databases': {'a': {'engine': 'sqlite', 'setup': ['x', '${nope}']}}}", "databases.a.setup[1]",
+     "databases.a.setup[1]: '${nope}' is not known in a template"},
+    {"{'driver': 'django', 'timeouts': {'test': '10'}}", "timeouts.test", "timeouts.test: '10' is no time such as 500ms, 90s, 10m or 2h"},
+    {"{'driver': 'django', 'timeouts': {'test': 'none'}}", "timeouts.test", "timeouts.test: 'none' is no time such as 500ms, 90s, 10m or 2h"},
+    {"{'driver': 'django', 'timeouts': {'test': '31d'}}", "timeouts.test", "timeouts.test: '31d' is not in 1ms..30d"},
+    {"{'driver': 'django', 'retries': '-1'}", "retries", "retries: -1 is not in 0..100"},
+    {"{'driver': 'django', 'retries': {'run': '101%'}}", "retries.run", "retries.run: '101%' is not in 0%..100%"},
+    {"{'driver': 'django', 'retries': {'flaky': 'ok'}}", "retries.flaky", "retries.flaky: 'ok' is not one of pass, fail"},
+    {"{'driver': 'django', 'limits': {'output': 'none'}}", "limits.output", "limits.output: 'none' is no size such as 64KiB or 2GiB"},
+    {"{'driver': 'django', 'muster': '2'}", "muster", "muster: 2 is not in 1..1"},
+};
+/* clang-format on */
+
+Test(suite_file, what_is_wrong_is_said_with_its_key)
+{
+    for (size_t i = 0; i < COUNT_OF(refusals); i++) {
+        struct suite suite;
+
+        cr_assert_eq(read_file(refusals[i].file, &suite), STATUS_INVALID, "%s", refusals[i].file);
+
+        cr_assert_str_eq(err.text, refusals[i].text);
+        cr_assert_str_eq(err_path, refusals[i].path);
+    }
+}
+
+Test(suite_file, what_was_read_travels_and_arrives_equal)
+{
+    struct suite suite;
+    struct suite arrived;
+    struct buffer first;
+    struct buffer second;
+
+    cr_assert_eq(read_file("{'name': 'shop', 'driver': 'django', 'args': ['--tag', '${slot}'],"
+                           " 'env': {'B': {'from': 'agent', 'default': ''}, 'A': ''},"
+                           " 'databases': {'b': {'mirror': 'a'}, 'a': {'engine': 'sqlite'}}}",
+                           &suite),
+                 STATUS_OK, "%s", err.text);
+    buffer_init(&first, 65536);
+    buffer_init(&second, 65536);
+    cr_assert_eq(codec_encode(&suite_shape, &suite, &first, &err), STATUS_OK, "%s", err.text);
+    cr_assert_eq(
+        codec_decode(&suite_shape, first.at, first.len, CODEC_CLOSED, &arena, &arrived, &err),
+        STATUS_OK, "%s", err.text);
+    cr_assert_eq(codec_encode(&suite_shape, &arrived, &second, &err), STATUS_OK, "%s", err.text);
+
+    cr_assert_str_eq(second.at, first.at);
+    cr_assert_null(arrived.env[0].fallback);
+    cr_assert_str_eq(arrived.env[1].fallback, "");
+    buffer_release(&first);
+    buffer_release(&second);
+}
