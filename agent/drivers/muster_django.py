@@ -62,6 +62,14 @@ def arguments(session):
     if not own and (module or os.path.basename(target) == "manage.py"):
         own = ["test"]
     selected = [] if session.mode == "setup" else labels(session.selection)
+    folder, name = os.path.split(target)
+    if name == "runtests.py" and folder and not module:
+        # Django's own is started in its folder; from outside, a file that a test leaves in the
+        # working directory can hide a whole package of tests.
+        selected = [os.path.relpath(one, folder) if os.path.isdir(one) else one
+                    for one in selected]
+        os.chdir(folder)
+        target = name
     if any(one == "--pdb" for one in session.args + own):
         session.fatal("start", "--pdb needs a terminal, and a worker has none")
     return module, target, [target, *own, *session.args, *selected]
