@@ -28,6 +28,7 @@ struct run_command {
     int64_t fail_fast;
     int64_t timeout_ms;
     int64_t wait_agents_ms;
+    int64_t patience_ms;
     const char *junit;
     const char *json;
     struct option_list labels;
@@ -62,6 +63,8 @@ static const struct option_row rows[] = {
      .help = "end the run after this time"},
     {.name = "wait-agents", .kind = OPTION_DURATION, AT(wait_agents_ms), .value = "TIME", .otherwise = "5m",
      .help = "end the run when no agent could serve it for so long"},
+    {.name = "patience", .kind = OPTION_DURATION, AT(patience_ms), .env = "MUSTER_PATIENCE", .value = "TIME",
+     .otherwise = "1m", .help = "how long a coordinator may be away before it is gone for good"},
     {.name = "junit", .kind = OPTION_TEXT, AT(junit), .value = "FILE", .help = "write the JUnit report there"},
     {.name = "json", .kind = OPTION_TEXT, AT(json), .value = "FILE", .help = "write the JSON report there"},
     {.name = "label", .kind = OPTION_LIST, AT(labels), .value = "NAME=TEXT",

@@ -5,6 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
+# The Django that is installed is Debian's, so its Python runs the example.
+export PATH=/usr/bin:$PATH
 state=$root/build/quickstart
 
 say() { printf '== %s\n' "$*"; }

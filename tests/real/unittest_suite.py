@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "support")]
 import compare_outcomes  # noqa: E402
 from django import ENVIRONMENT, HERE, PYTHON, call, check, check_counts, to_lines  # noqa: E402
 from fleet import Fleet  # noqa: E402
