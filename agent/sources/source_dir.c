@@ -110,6 +110,7 @@ static enum status dir_acquire(const struct source_request *request, struct sour
 
     if (status != STATUS_OK)
         return status;
+    CHECK(dir != NULL);
     if (stat(dir, &info) != 0 || !S_ISDIR(info.st_mode))
         return error_set(err, STATUS_INVALID, "'%s' is no directory", dir);
     status = version_check(request, dir, err);

@@ -93,26 +93,25 @@ static void paths_fill(struct checkout *checkout)
 
 /* A git that was killed leaves its lock files behind.  Every git of ours holds the mirror's
  * lock, and so do we: there is nobody else whose they could be. */
-static void stale_locks_remove(const char *dir, int depth)
+static void stale_locks_remove(const char *path, int depth)
 {
-    DIR *open_dir = depth > 0 ? opendir(dir) : NULL;
+    DIR *dir = depth > 0 ? opendir(path) : NULL;
     struct dirent *entry = NULL;
 
-    if (open_dir == NULL)
+    if (dir == NULL)
         return;
-    while ((entry = readdir(open_dir)) !=
-           NULL) { /* NOLINT(concurrency-mt-unsafe): a DIR of our own */
-        CLEANUP(mem_freep) char *path = mem_printf("%s/%s", dir, entry->d_name);
+    while ((entry = readdir(dir)) != NULL) { /* NOLINT(concurrency-mt-unsafe): a DIR of our own */
+        CLEANUP(mem_freep) char *below = mem_printf("%s/%s", path, entry->d_name);
         size_t len = strlen(entry->d_name);
 
         if (entry->d_name[0] == '.')
             continue;
         if (len > 5 && strcmp(entry->d_name + len - 5, ".lock") == 0)
-            (void)unlink(path);
+            (void)unlink(below);
         else if (entry->d_type == DT_DIR && strcmp(entry->d_name, "objects") != 0)
-            stale_locks_remove(path, depth - 1);
+            stale_locks_remove(below, depth - 1);
     }
-    (void)closedir(open_dir);
+    (void)closedir(dir);
 }
 
 /* refs/heads/a/b/c... is as deep as people name branches. */

@@ -6,6 +6,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
 #include "shared/json/messages_json.h"
+#include "shared/protocol/messages.h"
 
 /* A connection is kept shorter than the coordinator keeps it, so that we never write
  * into one that is just being closed. */
