@@ -65,25 +65,36 @@ enum status fact_encode(const struct fact *fact, const struct fact_place *place,
     return codec_encode(&table.shape, &line, buffer, err);
 }
 
+enum status fact_decode_kind(enum fact_kind kind, const char *bytes, size_t len,
+                             struct arena *arena, struct fact *out_fact,
+                             struct fact_place *out_place, struct error *err)
+{
+    struct line line;
+    struct line_table table;
+
+    line_table_init(&table, kind);
+    enum status status = codec_decode(&table.shape, bytes, len, CODEC_CLOSED, arena, &line, err);
+    if (status != STATUS_OK)
+        return status;
+    if (line.kind != kind)
+        return error_set(err, STATUS_INVALID, "kind: it is not '%s'", fact_kind_name(kind));
+    *out_fact = (struct fact){.kind = line.kind, .run = line.run, .body = line.body};
+    *out_place = (struct fact_place){
+        .at_ms = line.at, .epoch = line.epoch, .seq = line.seq, .pool = line.pool};
+    return STATUS_OK;
+}
+
 enum status fact_decode(const char *bytes, size_t len, struct arena *arena, struct fact *out_fact,
                         struct fact_place *out_place, struct error *err)
 {
     static const struct field head_fields[] = {LINE_HEAD_FIELDS};
     static const struct shape head_shape = SHAPE("ledger line", struct line, head_fields, NULL);
     struct line line;
-    struct line_table table;
 
     enum status status = codec_decode(&head_shape, bytes, len, CODEC_OPEN, arena, &line, err);
     if (status != STATUS_OK)
         return status;
-    line_table_init(&table, line.kind);
-    status = codec_decode(&table.shape, bytes, len, CODEC_CLOSED, arena, &line, err);
-    if (status != STATUS_OK)
-        return status;
-    *out_fact = (struct fact){.kind = line.kind, .run = line.run, .body = line.body};
-    *out_place = (struct fact_place){
-        .at_ms = line.at, .epoch = line.epoch, .seq = line.seq, .pool = line.pool};
-    return STATUS_OK;
+    return fact_decode_kind(line.kind, bytes, len, arena, out_fact, out_place, err);
 }
 
 enum status fact_body_encode(const struct fact *fact, struct buffer *buffer, struct error *err)

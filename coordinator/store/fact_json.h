@@ -47,6 +47,11 @@ enum status fact_encode(const struct fact *fact, const struct fact_place *place,
 enum status fact_decode(const char *bytes, size_t len, struct arena *arena, struct fact *out_fact,
                         struct fact_place *out_place, struct error *err) MUST_USE;
 
+/* The same where the kind is known, in one pass instead of two. */
+enum status fact_decode_kind(enum fact_kind kind, const char *bytes, size_t len,
+                             struct arena *arena, struct fact *out_fact,
+                             struct fact_place *out_place, struct error *err) MUST_USE;
+
 /* The body alone, as canonical bytes and back. */
 enum status fact_body_encode(const struct fact *fact, struct buffer *buffer,
                              struct error *err) MUST_USE;
