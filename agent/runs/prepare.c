@@ -137,34 +137,44 @@ static void on_step_ran(void *context, enum status status, const char *text, con
         step_next(prepare);
 }
 
+/* The step's words and environment with their templates expanded. */
+static enum status command_build(struct prepare *prepare, struct arena *arena,
+                                 struct command_plan *out_command, struct error *err)
+{
+    const struct suite_prepare *step = step_now(prepare);
+    struct worker_plan about = {.run = prepare->plan.run,
+                                .worker = "",
+                                .tree_dir = dir_of(prepare),
+                                .suite = prepare->plan.suite};
+    char **argv = NULL;
+    char **environment = NULL;
+    enum status status = file_make_directories(prepare->tmp_dir, 0700, err);
+
+    if (status == STATUS_OK)
+        status = worker_arguments_expand(&about, ENVIRONMENT_PREPARE, prepare->tmp_dir, step->run,
+                                         step->run_count, arena, &argv, err);
+    if (status == STATUS_OK)
+        status = worker_environment_build(&about, ENVIRONMENT_PREPARE, prepare->tmp_dir, arena,
+                                          &environment, err);
+    out_command->argv = (const char *const *)argv;
+    out_command->environment = (const char *const *)environment;
+    return status;
+}
+
 static void step_run(struct prepare *prepare)
 {
-    const struct suite *suite = prepare->plan.suite;
-    const struct suite_prepare *step = step_now(prepare);
-    struct worker_plan about = {
-        .run = prepare->plan.run, .worker = "", .tree_dir = dir_of(prepare), .suite = suite};
+    const struct suite_timeouts *timeouts = prepare->plan.suite->timeouts;
+    struct command_plan command = {
+        .cwd = dir_of(prepare), .time_ms = timeouts->prepare_ms, .grace_ms = timeouts->grace_ms};
     struct arena arena = ARENA_INIT;
-    const char **argv = arena_array(&arena, step->run_count + 1, sizeof(*argv));
-    struct command_plan command = {.argv = argv,
-                                   .cwd = dir_of(prepare),
-                                   .time_ms = suite->timeouts->prepare_ms,
-                                   .grace_ms = suite->timeouts->grace_ms};
-    char **environment = NULL;
     struct error why;
-    enum status status = file_make_directories(prepare->tmp_dir, 0700, &why);
+    enum status status = command_build(prepare, &arena, &command, &why);
 
-    step_stamp_remove(prepare->plan.work_dir, dir_of(prepare), step);
-    for (size_t i = 0; i < step->run_count; i++)
-        argv[i] = step->run[i];
+    step_stamp_remove(prepare->plan.work_dir, dir_of(prepare), step_now(prepare));
     if (status == STATUS_OK)
-        status = worker_environment_build(&about, ENVIRONMENT_PREPARE, prepare->tmp_dir, &arena,
-                                          &environment, &why);
-    if (status == STATUS_OK) {
-        command.environment = (const char *const *)environment;
         workers_run_command(prepare->plan.workers, &command, on_step_ran, prepare);
-    } else {
+    else
         fail_step(prepare, status, why.text);
-    }
     arena_release(&arena);
 }
 

@@ -1,4 +1,4 @@
-#include "agent/sync/spool.h"
+#include "agent/sync/spool_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -36,7 +36,7 @@ struct old_file {
     int64_t last_seq;
 };
 
-struct spool {
+struct spool_file {
     char *dir;
     char *path;
     int64_t incarnation;
@@ -107,8 +107,8 @@ static size_t line_parse(const char *bytes, size_t len, struct arena *arena, str
     return LINE_HEAD + json_len + 1;
 }
 
-void spool_parse(const char *bytes, size_t len, struct arena *arena, struct event **out_events,
-                 size_t *out_count)
+void spool_file_parse(const char *bytes, size_t len, struct arena *arena, struct event **out_events,
+                      size_t *out_count)
 {
     struct event *events = NULL;
     struct event event;
@@ -136,10 +136,10 @@ static char *path_of(const char *dir, int64_t incarnation)
     return mem_printf("%s/%" PRId64 "%s", dir, incarnation, suffix);
 }
 
-enum status spool_open(const char *work_dir, int64_t incarnation, struct spool **out_spool,
-                       struct error *err)
+enum status spool_file_open(const char *work_dir, int64_t incarnation,
+                            struct spool_file **out_spool, struct error *err)
 {
-    struct spool *spool = mem_zalloc(sizeof(*spool));
+    struct spool_file *spool = mem_zalloc(sizeof(*spool));
     enum status status = STATUS_OK;
 
     spool->dir = mem_printf("%s/spool", work_dir);
@@ -148,14 +148,14 @@ enum status spool_open(const char *work_dir, int64_t incarnation, struct spool *
     spool->fd = -1;
     status = file_make_directories(spool->dir, 0700, err);
     if (status != STATUS_OK) {
-        spool_free(spool);
+        spool_file_free(spool);
         return status;
     }
     *out_spool = spool;
     return STATUS_OK;
 }
 
-void spool_free(struct spool *spool)
+void spool_file_free(struct spool_file *spool)
 {
     if (spool == NULL)
         return;
@@ -183,7 +183,8 @@ static enum status write_whole(int fd, const char *bytes, size_t len, struct err
     return STATUS_OK;
 }
 
-static enum status append_bytes(struct spool *spool, const struct buffer *line, struct error *err)
+static enum status append_bytes(struct spool_file *spool, const struct buffer *line,
+                                struct error *err)
 {
     enum status status = STATUS_OK;
 
@@ -198,7 +199,8 @@ static enum status append_bytes(struct spool *spool, const struct buffer *line, 
     return status;
 }
 
-enum status spool_append(struct spool *spool, const struct event *event, struct error *err)
+enum status spool_file_append(struct spool_file *spool, const struct event *event,
+                              struct error *err)
 {
     struct buffer line;
     enum status status = STATUS_OK;
@@ -222,7 +224,7 @@ enum status spool_append(struct spool *spool, const struct event *event, struct 
 
 /* ---- acknowledged -------------------------------------------------------------- */
 
-static void file_drop(struct spool *spool)
+static void file_drop(struct spool_file *spool)
 {
     if (spool->fd >= 0) {
         (void)unlink(spool->path);
@@ -236,7 +238,7 @@ static void file_drop(struct spool *spool)
 
 /* The rest behind `from` becomes a file of its own, under the same name.  What fails here fails
  * again later, when it matters: the file as it is holds all that is needed. */
-static void file_cut_front(struct spool *spool, int64_t from)
+static void file_cut_front(struct spool_file *spool, int64_t from)
 {
     CLEANUP(mem_freep) char *path = mem_printf("%s.new", spool->path);
     int source = open(spool->path, O_RDONLY | O_CLOEXEC);
@@ -263,7 +265,7 @@ static void file_cut_front(struct spool *spool, int64_t from)
         spool->lines[i].end -= from;
 }
 
-static void trim_current(struct spool *spool, int64_t seq)
+static void trim_current(struct spool_file *spool, int64_t seq)
 {
     int64_t front = 0;
 
@@ -283,7 +285,7 @@ static void trim_current(struct spool *spool, int64_t seq)
     spool->first = 0;
 }
 
-void spool_trim(struct spool *spool, int64_t incarnation, int64_t seq)
+void spool_file_trim(struct spool_file *spool, int64_t incarnation, int64_t seq)
 {
     if (incarnation == spool->incarnation) {
         trim_current(spool, seq);
@@ -318,7 +320,7 @@ static int old_compare(const void *a, const void *b)
     return (left->incarnation > right->incarnation) - (left->incarnation < right->incarnation);
 }
 
-static enum status old_list(struct spool *spool, struct error *err)
+static enum status old_list(struct spool_file *spool, struct error *err)
 {
     DIR *dir = opendir(spool->dir);
     struct dirent *entry = NULL;
@@ -336,7 +338,7 @@ static enum status old_list(struct spool *spool, struct error *err)
     return STATUS_OK;
 }
 
-static enum status old_read(struct spool *spool, struct old_file *file, struct arena *arena,
+static enum status old_read(struct spool_file *spool, struct old_file *file, struct arena *arena,
                             struct foreman_old_spool *out_old, struct error *err)
 {
     CLEANUP(mem_freep) char *path = path_of(spool->dir, file->incarnation);
@@ -347,7 +349,7 @@ static enum status old_read(struct spool *spool, struct old_file *file, struct a
     buffer_init(&bytes, SPOOL_FILE_BYTES_MAX);
     status = file_read(path, &bytes, err);
     if (status == STATUS_OK)
-        spool_parse(bytes.at, bytes.len, arena, &events, &out_old->event_count);
+        spool_file_parse(bytes.at, bytes.len, arena, &events, &out_old->event_count);
     buffer_release(&bytes);
     if (status != STATUS_OK)
         return status;
@@ -360,8 +362,9 @@ static enum status old_read(struct spool *spool, struct old_file *file, struct a
     return STATUS_OK;
 }
 
-enum status spool_read_old(struct spool *spool, struct arena *arena,
-                           struct foreman_old_spool **out_old, size_t *out_count, struct error *err)
+enum status spool_file_read_old(struct spool_file *spool, struct arena *arena,
+                                struct foreman_old_spool **out_old, size_t *out_count,
+                                struct error *err)
 {
     enum status status = old_list(spool, err);
     size_t kept = 0;
