@@ -66,8 +66,7 @@ bool process_is_recorded(const struct lease_record *record)
 {
     char boot[LEASE_BOOT_SIZE];
 
-    if (record->kind != LEASE_RECORD_PROCESS || record->pid <= 1 ||
-        record->start <= 0)
+    if (record->kind != LEASE_RECORD_PROCESS || record->pid <= 1 || record->start <= 0)
         return false;
     process_boot_id(boot);
     return strcmp(boot, record->boot) == 0 &&

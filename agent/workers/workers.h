@@ -46,8 +46,9 @@ struct worker_database {
     const char *name;
     const char *path;
     bool memory;
-    const char *image; /* the template, only where memory; else "" */
-    const char *facts; /* "" none */
+    const char *image;  /* the template, only where memory; else "" */
+    const char *facts;  /* "" none */
+    const char *mirror; /* the alias whose database this is too; "" none */
 };
 
 /* ---- environments ------------------------------------------------------------ */
@@ -77,9 +78,16 @@ enum status worker_environment_build(const struct worker_plan *plan, enum enviro
                                      const char *tmp_dir, struct arena *arena,
                                      char ***out_environment, struct error *err) MUST_USE;
 
-/* The argv that starts the suite's driver; in the arena. */
-enum status worker_driver_argv(const struct suite *suite, const char *tree_dir,
-                               const char *drivers_dir, struct arena *arena, char ***out_argv,
+/* Expands the templates of a command's arguments as those of the environment; NULL at the end; in
+ * the arena. */
+enum status worker_arguments_expand(const struct worker_plan *plan, enum environment_mode mode,
+                                    const char *tmp_dir, const char *const *arguments, size_t count,
+                                    struct arena *arena, char ***out_arguments,
+                                    struct error *err) MUST_USE;
+
+/* The argv that starts the suite's driver, its templates not expanded yet; in the arena. */
+enum status worker_driver_argv(const struct suite *suite, const char *drivers_dir,
+                               struct arena *arena, char ***out_argv, size_t *out_count,
                                struct error *err) MUST_USE;
 
 /* ---- workers ------------------------------------------------------------------ */
