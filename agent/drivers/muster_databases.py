@@ -77,6 +77,10 @@ def contents_installed(contents):
     return contents if len(kept) == len(objects) else json.dumps(kept)
 
 
+def identity(entry):
+    return tuple(str(entry.get(key) or "") for key in IDENTITY)
+
+
 class Databases:
     """The databases that the agent gave, and what the settings must say for them."""
 
@@ -84,6 +88,7 @@ class Databases:
         self.mode = session.mode
         self.fatal = session.fatal
         self.given = {record["alias"]: record for record in session.databases}
+        self.expected = {}                  # alias: where its settings must lead
         self.generation = 1
 
     # Settings
@@ -101,6 +106,7 @@ class Databases:
         for alias, entry in original.items():
             if alias not in self.given and entry:
                 databases[alias] = self.entry_follower(entry, original, databases)
+        self.expected = {alias: identity(entry) for alias, entry in databases.items() if entry}
 
     def entry_given(self, entry, record):
         engine = entry.get("ENGINE", "")
@@ -123,8 +129,8 @@ class Databases:
             result.update(HOST=record.get("socket") or record.get("host") or "",
                           PORT=str(record.get("port") or ""), USER=record.get("user") or "",
                           PASSWORD=record.get("password") or "")
-            if record["engine"] == "postgresql" and record.get("socket"):
-                result["HOST"] = os.path.dirname(record["socket"]) or record["socket"]
+            if os.path.basename(result["HOST"]).startswith(".s.PGSQL."):
+                result["HOST"] = os.path.dirname(result["HOST"])    # libpq wants the folder
         return result
 
     def entry_follower(self, entry, original, databases):
@@ -133,9 +139,8 @@ class Databases:
         if mirror in self.given:
             return {**databases[mirror], "TEST": {**databases[mirror]["TEST"], "MIRROR": mirror}}
         for alias in self.given:
-            same = [original[alias].get(key) or "" for key in IDENTITY]
-            if same[3] not in ("", ":memory:") and same == [entry.get(key) or ""
-                                                            for key in IDENTITY]:
+            named = original[alias].get("NAME") not in (None, "", ":memory:")
+            if named and identity(original[alias]) == identity(entry):
                 return {**databases[alias], "TEST": {**databases[alias]["TEST"], "MIRROR": alias}}
         engine = entry.get("ENGINE") or "django.db.backends.dummy"
         return {**entry, "ENGINE": absent_backend(engine), "NAME": "muster-absent", "USER": "",
@@ -149,13 +154,13 @@ class Databases:
 
     def check(self):
         """Nothing between the settings and here may have led an alias elsewhere."""
-        for connection, record in self.connections():
-            name = connection.settings_dict["NAME"]
-            if name != (record.get("name") if record["engine"] != "sqlite" else
-                        memory_name(record["alias"]) if self.mode != "run" or record.get("memory")
-                        else record["path"]):
+        from django.db import connections
+        for alias in connections:
+            found = identity(connections[alias].settings_dict)
+            unset = alias not in self.expected and found[0].endswith(".dummy")
+            if found != self.expected.get(alias) and not unset:
                 self.fatal("settings", "the project changed database alias '%s' to '%s' after its"
-                           " settings were read" % (record["alias"], name))
+                           " settings were read" % (alias, found[-1]))
 
     def created(self, own_setup):
         """Mode setup: runs Django's own set-up, whose CREATE DATABASE the agent has done."""
@@ -190,13 +195,20 @@ class Databases:
 
     def opened(self, serialized_aliases=None):
         """Mode run: connects to the worker's clones and gives Django what its set-up knew."""
+        from django.db.backends.signals import connection_created
         self.check()
+        connection_created.connect(self.connection_hasten, dispatch_uid="muster", weak=False)
         for connection, record in self.connections():
             self.load(connection, record)
             connection.ensure_connection()
             if serialized_aliases is None or record["alias"] in serialized_aliases:
                 self.facts_read(connection, record)
         self.mirrors_point()
+
+    def connection_hasten(self, connection, **_kwargs):
+        """A clone is thrown away whatever happens to it: it need not survive a power cut."""
+        if connection.vendor == "sqlite" and connection.alias in self.given:
+            connection.connection.execute("PRAGMA synchronous=OFF")
 
     def facts_read(self, connection, record):
         path = record.get("facts")

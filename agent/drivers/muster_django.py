@@ -26,6 +26,9 @@ FAILED_TEST = "unittest.loader._FailedTest."
 SQL_STATEMENTS_MAX = 50
 SQL_STATEMENT_CHARACTERS_MAX = 2000
 
+# Statements that change nothing by themselves.
+READS = ("SELECT", "EXPLAIN", "SHOW", "PRAGMA", "SAVEPOINT", "RELEASE", "ROLLBACK")
+
 
 def labels(selection):
     """The test labels of what was selected: ids, repeated ids, files, folders."""
@@ -129,7 +132,7 @@ class DjangoHooks(Hooks):
             self.watched.append(wrappers)
 
     def note_write(self, execute, sql, params, many, context):
-        if not str(sql).lstrip(" (\n\t").upper().startswith(("SELECT", "EXPLAIN", "SHOW")):
+        if not str(sql).lstrip(" (\n\t").upper().startswith(READS):
             self.written.add(context["connection"].alias)
         return execute(sql, params, many, context)
 

@@ -350,6 +350,24 @@ class Running(ProjectTestCase):
         self.assertRegex(end["details"], r"INSERT INTO .app_thing.*marker")
 
 
+class WithoutDatabases(ProjectTestCase):
+    def test_a_project_may_have_none(self):
+        settings = PROJECT["project/settings.py"] + """
+        DATABASES = {}
+        INSTALLED_APPS = []
+        """
+        tests = """
+            from django.test import SimpleTestCase
+            class Simple(SimpleTestCase):
+                def test_it(self): pass
+        """
+        worker = self.started(self.project(project__settings=settings, app__tests=tests), [])
+
+        end, = self.played(worker, "Simple.test_it")
+
+        self.assertEqual(end["outcome"], "passed")
+
+
 class Refusals(ProjectTestCase):
     def test_a_debugger_has_no_terminal(self):
         root = self.project()
@@ -367,6 +385,14 @@ class Refusals(ProjectTestCase):
         text = self.refused(root, [self.record(root, alias="other")], mode="collect")
 
         self.assertIn("no database alias 'other'", text)
+
+    def test_an_alias_that_is_led_elsewhere_after_the_settings_were_read(self):
+        root, databases = self.prepared()
+        with open(os.path.join(root, "app", "tests.py"), "a") as file:
+            file.write("\nfrom django.conf import settings\n"
+                       "settings.DATABASES['default']['NAME'] = os.path.abspath('canary.sqlite3')\n")
+
+        self.assertIn("changed database alias 'default'", self.refused(root, databases))
 
     def test_a_runner_of_another_kind(self):
         root = self.project(project__settings=PROJECT["project/settings.py"] + """
