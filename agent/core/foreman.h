@@ -59,6 +59,7 @@ struct foreman_settings {
     size_t label_count;
     const struct foreman_old_spool *old_spools; /* oldest first; copied */
     size_t old_spool_count;
+    int64_t wall_offset_ms; /* wall clock minus monotonic clock, for `started_ms` of attempts */
 };
 
 struct foreman *foreman_new(const struct foreman_settings *settings);
