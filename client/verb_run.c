@@ -222,7 +222,7 @@ static enum status place_open(const struct run_command *command, const char *dir
                               struct place *out_place, struct error *err)
 {
     struct api_settings settings = {command->connection.coordinator, command->connection.token_file,
-                                    command->connection.insecure, API_PATIENCE_MS};
+                                    command->connection.insecure, command->patience_ms};
 
     if (settings.url == NULL) {
         const struct local_settings local = {.project_dir = dir, .workers = command->workers};

@@ -112,7 +112,7 @@ static void add_block(struct arena *arena, size_t bytes)
 
 void *arena_alloc(struct arena *arena, size_t bytes)
 {
-    size_t align = sizeof(max_align_t);
+    size_t align = _Alignof(max_align_t);
     size_t rounded = (bytes + align - 1) / align * align;
 
     CHECK(rounded >= bytes);
