@@ -41,7 +41,10 @@ struct watch {
 struct hall {
     struct watch watch;
     struct MHD_Daemon *daemon;
-    bool is_due; /* MHD_run has something to do */
+    bool is_due;        /* MHD_run has something to do                          */
+    int64_t seen_steps; /* server->steps when it ran last                       */
+    int futile_runs;    /* it said there was more to do, and did nothing        */
+    bool is_stalled;    /* too many of those: it runs for events, or every STALL_MS */
 };
 
 /* No deadline runs: the engine has the request. */
@@ -132,6 +135,7 @@ struct server {
     bool is_deaf; /* out of descriptors: not accepting until the next round of the reaper */
     bool is_leaving;
     int64_t leave_at_ms;
+    int64_t steps; /* callbacks of MHD so far */
     struct door_counts counts;
 
     int mail_fd;               /* eventfd                */

@@ -34,6 +34,7 @@ static void *on_target(void *context, const char *uri, struct MHD_Connection *co
     struct exchange *exchange = mem_zalloc(sizeof(*exchange));
     struct visitor *visitor = visitor_of(connection);
 
+    server->steps++;
     exchange->server = server;
     exchange->visitor = visitor;
     exchange->connection = connection;
@@ -58,6 +59,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 
     (void)connection;
     (void)code;
+    server->steps++;
     if (exchange == NULL)
         return;
     CHECK(exchange->state != EXCHANGE_ASKED);
@@ -289,6 +291,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     (void)context;
     (void)connection;
     (void)url;
+    exchange->server->steps++;
     switch (exchange->state) {
     case EXCHANGE_HEAD:
         return take_head(exchange, method, version);
@@ -313,6 +316,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     struct server *server = context;
 
     (void)connection;
+    server->steps++;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         *socket_context = server->arriving;
         return;

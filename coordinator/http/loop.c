@@ -25,6 +25,12 @@
 /* How long one that was sent away may take to read why. */
 #define REFUSED_MS 2000
 
+/* A chunk's extension that fills MHD's buffer makes it say "more to do" for ever while it
+ * does nothing.  After so many such turns it is asked only now and then, till the reaper
+ * cuts the connection; the largest head takes fewer. */
+#define FUTILE_RUNS_MAX 32
+#define STALL_MS        20
+
 /* Answers that are being sent when the server stops. */
 #define LEAVE_MS 2000
 
@@ -337,19 +343,28 @@ static void run_halls(struct server *server)
         if (!hall->is_due)
             continue;
         CHECK(MHD_run(hall->daemon) == MHD_YES);
-        hall->is_due = MHD_get_timeout(hall->daemon, &timeout_ms) == MHD_YES && timeout_ms == 0;
+        bool has_more = MHD_get_timeout(hall->daemon, &timeout_ms) == MHD_YES && timeout_ms == 0;
+        bool has_stepped = server->steps != hall->seen_steps;
+
+        hall->seen_steps = server->steps;
+        hall->futile_runs = has_more && !has_stepped ? hall->futile_runs + 1 : 0;
+        hall->is_stalled = hall->futile_runs > FUTILE_RUNS_MAX;
+        hall->is_due = has_more && !hall->is_stalled;
     }
 }
 
 static int sleep_ms(const struct server *server)
 {
-    for (size_t i = 0; i < HALL_COUNT; i++)
+    int64_t left_ms = server->next_reap_ms - clock_monotonic_ms();
+
+    for (size_t i = 0; i < HALL_COUNT; i++) {
         if (server->halls[i].is_due)
             return 0;
+        if (server->halls[i].is_stalled && left_ms > STALL_MS)
+            left_ms = STALL_MS;
+    }
     if (server->visitors == NULL && !server->is_deaf && !server->is_leaving)
         return -1;
-
-    int64_t left_ms = server->next_reap_ms - clock_monotonic_ms();
     return left_ms > 0 ? (int)left_ms : 0;
 }
 
@@ -380,6 +395,9 @@ void *loop_main(void *context)
         int count = epoll_wait(server->epoll_fd, events, EVENTS_MAX, sleep_ms(server));
 
         CHECK(count >= 0 || errno == EINTR);
+        if (count == 0) /* a stalled hall's time has come, or it does not matter */
+            for (size_t i = 0; i < HALL_COUNT; i++)
+                server->halls[i].is_due |= server->halls[i].is_stalled;
         for (int i = 0; i < count; i++)
             on_event(server, events[i].data.ptr);
         if (!server->is_leaving && atomic_load(&server->is_stopping))

@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -109,6 +110,37 @@ Test(deadlines, a_parked_long_poll_outlives_them)
     fake_engine_wake(door.engine);
     cr_assert_eq(wire_read_answer(waiting, &door.answer), 204);
     (void)close(waiting);
+}
+
+static int64_t processor_ms(void)
+{
+    struct rusage usage;
+
+    CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
+           (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+}
+
+/* Longer than MHD's buffer, in which it then turns round and round. */
+#define EXTENSION_BYTES ((size_t)100000)
+
+Test(deadlines, an_endless_chunk_extension_does_not_burn_the_processor)
+{
+    const struct server_settings settings = {.body_ms = 10 * SHORT_MS};
+    CLEANUP(mem_freep) char *extension = mem_alloc(EXTENSION_BYTES);
+    int fd;
+
+    door_close(&door);
+    door_open(&door, &settings);
+    (void)memset(extension, 'a', EXTENSION_BYTES);
+    fd = wire_open(door.port);
+    wire_say(fd, POST_HEAD "Transfer-Encoding: chunked\r\n\r\n1;");
+    wire_send(fd, extension, EXTENSION_BYTES);
+    int64_t before_ms = processor_ms();
+    cr_assert(wire_read_to_end(fd, &door.answer));
+
+    cr_assert_lt(processor_ms() - before_ms, settings.body_ms / 4);
+    (void)close(fd);
 }
 
 #define TRICKLERS 200
