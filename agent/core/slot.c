@@ -52,7 +52,9 @@ const char *slot_state_name(enum slot_state state)
 
 void slot_add_lease(struct slot *slot, struct lease *lease)
 {
-    VEC_PUSH(slot->leases, slot->lease_count, slot->lease_cap) = lease;
+    if (slot->lease_count == slot->lease_cap)
+        slot->leases = mem_grow(slot->leases, &slot->lease_cap, sizeof(void *));
+    slot->leases[slot->lease_count++] = lease;
 }
 
 struct lease *slot_find_lease(const struct slot *slot, int64_t token)

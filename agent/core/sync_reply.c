@@ -126,7 +126,7 @@ static void answered_own(struct foreman *foreman, const struct sync_response *re
     sync->due_ms = foreman->now_ms + pause_ms(response);
     sync->may_wait = response->may_wait;
     trim(foreman, response->acknowledged);
-    if (response->acknowledged < spool_trimmed_seq(&foreman->spool)) {
+    if (response->resync && response->acknowledged < spool_trimmed_seq(&foreman->spool)) {
         /* A coordinator restored from a backup has forgotten what we no longer have: the numbers of
          * this incarnation cannot be joined up again, those of the next one can. */
         leave_silently(foreman);
