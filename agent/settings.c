@@ -1,0 +1,171 @@
+#include "agent/settings.h"
+
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "shared/base/buffer.h"
+#include "shared/base/file.h"
+#include "shared/base/limits.h"
+
+/* A token is 64 characters; a file that is longer is another file. */
+#define TOKEN_BYTES_MAX 4096
+
+#define ROW(name_, kind_, member_, env_, value_, otherwise_, help_)                                \
+    {                                                                                              \
+        .name = (name_), .kind = (kind_), .offset = offsetof(struct agent_settings, member_),      \
+        .env = (env_), .value = (value_), .otherwise = (otherwise_), .min = 1,                     \
+        .max = SLOTS_PER_AGENT_MAX, .help = (help_)                                                \
+    }
+
+/* clang-format off */
+static const struct option_row rows[] = {
+    ROW("coordinator", OPTION_TEXT,     coordinator,  "MUSTER_COORDINATOR", "URL",      NULL,   "whom to work for: https://HOST:PORT, or http://"),
+    ROW("work-dir",    OPTION_TEXT,     work_dir,     "MUSTER_WORK_DIR",    "DIR",      NULL,   "the agent's own directory; one agent each"),
+    ROW("workers",     OPTION_INT,      workers,      "MUSTER_WORKERS",     "N",        NULL,   "how many workers at once (default: one a CPU)"),
+    ROW("label",       OPTION_LIST,     label_texts,  "MUSTER_LABEL",       "K=V",      NULL,   "what this machine is; runs may require it"),
+    ROW("name",        OPTION_TEXT,     name,         "MUSTER_NAME",        "NAME",     NULL,   "the agent's name (default: the host's, and a few digits)"),
+    ROW("source-root", OPTION_LIST,     source_roots, "MUSTER_SOURCE_ROOT", "DIR",      NULL,   "suites may use directories of this machine below DIR"),
+    ROW("token-file",  OPTION_TEXT,     token_file,   "MUSTER_TOKEN_FILE",  "FILE",     NULL,   "holds the coordinator's token"),
+    ROW("insecure",    OPTION_FLAG,     allows_plain, "MUSTER_INSECURE",    NULL,       NULL,   "let the token travel over plain http"),
+    ROW("until-idle",  OPTION_FLAG,     until_idle,   "MUSTER_UNTIL_IDLE",  NULL,       NULL,   "leave when there has been nothing to do for a while"),
+    ROW("idle-for",    OPTION_DURATION, idle_ms,      "MUSTER_IDLE_FOR",    "DURATION", "30s",  "how long that while is"),
+    ROW("log-level",   OPTION_TEXT,     level,        "MUSTER_LOG_LEVEL",   "LEVEL",    "info", "debug, info, warning or error"),
+    ROW("helper",      OPTION_TEXT,     helper_path,  "MUSTER_HELPER",      "FILE",     NULL,   "muster-spawn (default: where it was installed)"),
+    ROW("drivers",     OPTION_TEXT,     drivers_dir,  "MUSTER_DRIVERS",     "DIR",      NULL,   "the drivers (default: where they were installed)"),
+};
+/* clang-format on */
+
+const struct option_table agent_options = {
+    .program = "muster-agent",
+    .summary = "runs the tests that a Muster coordinator hands out, on this machine",
+    .description =
+        "The agent asks the coordinator for work, gives every worker process databases of its "
+        "own, and sends back what the tests said.  Several agents may share a machine, each with "
+        "a work directory of its own.\n\n"
+        "SIGTERM lets running tests end and leaves; a second one kills them.",
+    .rows = rows,
+    .row_count = COUNT_OF(rows),
+    .epilogue = "Exit status: 0 it left in order, 1 it could not go on, 2 a wrong command line.",
+};
+
+static enum status level_read(struct agent_settings *settings, struct error *err)
+{
+    static const char *const names[] = {[LOG_LEVEL_DEBUG] = "debug",
+                                        [LOG_LEVEL_INFO] = "info",
+                                        [LOG_LEVEL_WARNING] = "warning",
+                                        [LOG_LEVEL_ERROR] = "error"};
+
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (strcmp(settings->level, names[i]) == 0) {
+            settings->log_level = (enum log_level)i;
+            return STATUS_OK;
+        }
+    }
+    return error_set(err, STATUS_INVALID,
+                     "--log-level: '%s' is not one of debug, info, warning, error",
+                     settings->level);
+}
+
+static enum status labels_read(struct agent_settings *settings, struct arena *arena,
+                               struct error *err)
+{
+    const struct option_list *texts = &settings->label_texts;
+
+    if (texts->count > LABELS_MAX)
+        return error_set(err, STATUS_INVALID, "an agent has at most %d labels", LABELS_MAX);
+    settings->labels = arena_array(arena, texts->count + 1, sizeof(*settings->labels));
+    for (size_t i = 0; i < texts->count; i++) {
+        const char *equals = strchr(texts->at[i], '=');
+
+        if (equals == NULL || equals == texts->at[i] || strlen(texts->at[i]) > NAME_BYTES_MAX)
+            return error_set(err, STATUS_INVALID, "--label: '%s' is not of the kind NAME=VALUE",
+                             texts->at[i]);
+        settings->labels[i].name =
+            arena_strndup(arena, texts->at[i], (size_t)(equals - texts->at[i]));
+        settings->labels[i].value = equals + 1;
+    }
+    settings->label_count = texts->count;
+    return STATUS_OK;
+}
+
+static enum status token_read(struct agent_settings *settings, struct arena *arena,
+                              struct error *err)
+{
+    struct buffer text;
+    enum status status = STATUS_OK;
+
+    if (settings->token_file == NULL)
+        return STATUS_OK;
+    buffer_init(&text, TOKEN_BYTES_MAX);
+    status = file_read(settings->token_file, &text, err);
+    while (text.len > 0 && strchr(" \r\n\t", text.at[text.len - 1]) != NULL)
+        text.at[--text.len] = '\0';
+    if (status == STATUS_OK && text.len == 0)
+        status = error_set(err, STATUS_INVALID, "token file '%s' is empty", settings->token_file);
+    settings->token = arena_strdup(arena, text.at);
+    buffer_release(&text);
+    return status;
+}
+
+/* The first that exists, from the directory of our own program; else the last, which an error
+ * will then name. */
+static const char *find_beside_us(struct arena *arena, const char *const *places, size_t count)
+{
+    char program[PATH_MAX] = "";
+    size_t size = sizeof(program);
+    const char *path = NULL;
+
+    if (uv_exepath(program, &size) != 0 || strrchr(program, '/') == NULL)
+        return places[0];
+    *strrchr(program, '/') = '\0';
+    for (size_t i = 0; i < count; i++) {
+        path = arena_printf(arena, "%s/%s", program, places[i]);
+        if (file_exists(path))
+            break;
+    }
+    return path;
+}
+
+static void places_fill(struct agent_settings *settings, struct arena *arena)
+{
+    static const char *const helpers[] = {"muster-spawn", "../libexec/muster/muster-spawn"};
+    static const char *const drivers[] = {"../share/muster/drivers"};
+
+    if (settings->helper_path == NULL)
+        settings->helper_path = find_beside_us(arena, helpers, COUNT_OF(helpers));
+    if (settings->drivers_dir == NULL)
+        settings->drivers_dir = find_beside_us(arena, drivers, COUNT_OF(drivers));
+    if (settings->workers == 0)
+        settings->workers = (int64_t)uv_available_parallelism();
+    if (settings->workers > SLOTS_PER_AGENT_MAX)
+        settings->workers = SLOTS_PER_AGENT_MAX;
+}
+
+enum status agent_settings_read(int argc, char *const *argv, struct arena *arena,
+                                struct agent_settings *out_settings, enum option_wish *out_wish,
+                                struct error *err)
+{
+    struct option_list operands;
+    enum status status = STATUS_OK;
+
+    *out_settings = (struct agent_settings){0};
+    status =
+        options_parse(&agent_options, argc, argv, arena, out_settings, &operands, out_wish, err);
+    if (status != STATUS_OK || *out_wish != WISH_RUN)
+        return status;
+    if (out_settings->coordinator == NULL)
+        return error_set(err, STATUS_INVALID, "--coordinator URL is missing: whom to work for?");
+    if (out_settings->work_dir == NULL)
+        return error_set(err, STATUS_INVALID,
+                         "--work-dir DIR is missing: a directory of the agent's own");
+    status = level_read(out_settings, err);
+    if (status == STATUS_OK)
+        status = labels_read(out_settings, arena, err);
+    if (status == STATUS_OK)
+        status = token_read(out_settings, arena, err);
+    if (status == STATUS_OK)
+        places_fill(out_settings, arena);
+    return status;
+}
