@@ -1,8 +1,8 @@
 """The driver for Django: the project's own test command, with Muster in the place of its last step.
 
     command (manage.py test, runtests.py) runs as __main__ in this process, as it always does:
-      settings --> apps --> its own runner: environment, collection, order, tags --> databases (ours)
-      --> checks --> run_suite (ours): serve the agent --> teardown of the environment
+      settings (ours: DATABASES) --> apps --> its own runner: environment, collection, order, tags
+      --> databases (ours) --> checks --> run_suite (ours): serve the agent --> teardown
 
 So a worker has everything that the runner's own process has.  Only three steps are replaced: the
 settings' DATABASES when they load (muster_databases.py), the runner's setup_databases, and its
@@ -65,17 +65,20 @@ def arguments(session):
     if not own and (module or os.path.basename(target) == "manage.py"):
         own = ["test"]
     selected = [] if session.mode == "setup" else labels(session.selection)
-    folder, name = os.path.split(target)
-    if name == "runtests.py" and folder and not module:
-        # Django's own is started in its folder; from outside, a file that a test leaves in the
-        # working directory can hide a whole package of tests.
-        selected = [os.path.relpath(one, folder) if os.path.isdir(one) else one
-                    for one in selected]
-        os.chdir(folder)
-        target = name
+    if os.path.basename(target) == "runtests.py" and not module:
+        target, selected = folder_enter(target, selected)
     if any(one == "--pdb" for one in session.args + own):
         session.fatal("start", "--pdb needs a terminal, and a worker has none")
     return module, target, [target, *own, *session.args, *selected]
+
+
+def folder_enter(target, selected):
+    """Django's own runtests.py is started in its folder: from outside, a folder that a test leaves
+    in the working directory can hide a whole package of tests."""
+    folder, name = os.path.split(os.path.abspath(target))
+    selected = [os.path.relpath(one, folder) if os.path.isdir(one) else one for one in selected]
+    os.chdir(folder)
+    return name, selected
 
 
 class SqlTail(logging.Handler):

@@ -207,7 +207,7 @@ class Notes:
             self.offset = os.path.getsize(path)
 
     def fresh(self):
-        """The new notes as (name, value) pairs; a line that is no note is passed over, said once."""
+        """The new notes as (name, value) pairs; a line that is no note is passed over, and said."""
         if not self.path:
             return
         try:

@@ -12,7 +12,8 @@ import unittest
 import play
 from tree import TreeTestCase
 
-SHOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "examples", "shop")
+HERE = os.path.dirname(os.path.abspath(__file__))
+SHOP = os.path.join(HERE, "..", "..", "docs", "examples", "shop")
 COMMAND = [sys.executable, "manage.py"]
 
 PROJECT = {
@@ -390,7 +391,7 @@ class Refusals(ProjectTestCase):
         root, databases = self.prepared()
         with open(os.path.join(root, "app", "tests.py"), "a") as file:
             file.write("\nfrom django.conf import settings\n"
-                       "settings.DATABASES['default']['NAME'] = os.path.abspath('canary.sqlite3')\n")
+                       "settings.DATABASES['default']['NAME'] = 'canary.sqlite3'\n")
 
         self.assertIn("changed database alias 'default'", self.refused(root, databases))
 
@@ -423,7 +424,8 @@ class Shop(unittest.TestCase):
         self.addCleanup(shutil.rmtree, directory)
         with open(os.path.join(directory, "fast.py"), "w") as file:
             file.write("from shop.settings import *\nPAYMENT_DELAY_S = 0\n")
-        common = {"command": COMMAND, "PYTHONPATH": directory, "DJANGO_SETTINGS_MODULE": "fast"}
+        path = os.pathsep.join(filter(None, [directory, os.environ.get("PYTHONPATH")]))
+        common = {"command": COMMAND, "PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": "fast"}
         record = {"alias": "default", "engine": "sqlite", "name": "muster", "memory": True,
                   "image": os.path.join(directory, "t.sqlite3"), "path": directory + "/unused",
                   "facts": os.path.join(directory, "facts.json")}

@@ -74,7 +74,8 @@ class Outcomes(unittest.TestCase):
         self.assertEqual(self.verdicts, expected)
 
     def test_expected_json_is_what_its_table_says(self):
-        spec = importlib.util.spec_from_file_location("expected", os.path.join(SUITE, "expected.py"))
+        path = os.path.join(SUITE, "expected.py")
+        spec = importlib.util.spec_from_file_location("expected", path)
         table = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(table)
 

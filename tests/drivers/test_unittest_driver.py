@@ -299,8 +299,8 @@ class Crashes(TreeTestCase):
             worker.run(name)
         story = self.story(worker.quit())
 
-        self.assertEqual(story, [("start", "test_a.T.test_returns"), ("end", "test_a.T.test_returns"),
-                                 ("start", "test_a.T.test_raises"), ("end", "test_a.T.test_raises")])
+        self.assertEqual(story, [(what, "test_a.T.test_" + name) for name in ("returns", "raises")
+                                 for what in ("start", "end")])
 
     def test_a_child_that_outlives_the_worker_does_not_hold_the_channel(self):
         worker = self.worker(self.tree({"test_a.py": """

@@ -32,7 +32,8 @@ def load(path):
             elif "outcome" in record:
                 reason = record.get("reason") or record.get("message") or ""
                 skipped = record["outcome"] == "skipped"
-                outcomes[record["id"]] = (record["outcome"], reason_plain(reason) if skipped else "")
+                outcomes[record["id"]] = (record["outcome"],
+                                          reason_plain(reason) if skipped else "")
     return collected, outcomes
 
 
