@@ -274,7 +274,7 @@ void options_print_man(const struct option_table *table, FILE *out)
         page[len++] = *at == ' ' ? '-' : (char)tolower((unsigned char)*at);
     page[len] = '\0';
 
-    (void)fprintf(out, ".Dd $Mdocdate$\n.Dt %s 1\n.Os Muster\n.Sh NAME\n.Nm %s\n.Nd ", page, page);
+    (void)fprintf(out, ".Dd November 23, 2026\n.Dt %s 1\n.Os Muster\n.Sh NAME\n.Nm %s\n.Nd ", page, page);
     print_man_text(table->summary, out);
     (void)fprintf(out, ".Sh SYNOPSIS\n.Nm %s\n.Op Ar option ...\n", table->program);
     if (table->operands != NULL)

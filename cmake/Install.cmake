@@ -1,0 +1,35 @@
+# What an installation holds, and the same layout inside the build directory, so that the programs find each other in both.
+file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/share/muster")
+file(CREATE_LINK "${PROJECT_SOURCE_DIR}/agent/drivers" "${PROJECT_BINARY_DIR}/share/muster/drivers" SYMBOLIC)
+
+install(DIRECTORY agent/drivers/ DESTINATION ${CMAKE_INSTALL_DATADIR}/muster/drivers FILES_MATCHING PATTERN "*.py")
+install(DIRECTORY schemas/ DESTINATION ${CMAKE_INSTALL_DATADIR}/muster/schemas
+        PATTERN examples EXCLUDE)
+install(FILES README.md LICENSE CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# The manual pages come from the programs' own option tables.
+function(manual_page page)
+  cmake_parse_arguments(M "" "" "COMMAND" ${ARGN})
+  set(file "${PROJECT_BINARY_DIR}/man/${page}.1")
+  list(GET M_COMMAND 0 program)
+  add_custom_command(OUTPUT "${file}" COMMAND ${M_COMMAND} --man > "${file}" DEPENDS ${program} VERBATIM)
+  set_property(GLOBAL APPEND PROPERTY MUSTER_PAGES "${file}")
+  install(FILES "${file}" DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+endfunction()
+
+file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/man")
+manual_page(muster COMMAND muster)
+foreach(verb IN ITEMS run runs show watch cancel agents report)
+  manual_page(muster-${verb} COMMAND muster ${verb})
+endforeach()
+foreach(program IN ITEMS muster-coordinator muster-agent)
+  if(TARGET ${program})
+    manual_page(${program} COMMAND ${program})
+  endif()
+endforeach()
+get_property(pages GLOBAL PROPERTY MUSTER_PAGES)
+add_custom_target(manual_pages ALL DEPENDS ${pages})
+if(BUILD_TESTING)
+  add_test(NAME manual_pages COMMAND ${PROJECT_SOURCE_DIR}/tests/tidy/manual-pages.sh ${PROJECT_BINARY_DIR}/man)
+  set_tests_properties(manual_pages PROPERTIES LABELS tidy)
+endif()
