@@ -160,10 +160,19 @@ size_t fact_secrets(const struct fact *fact, struct arena *arena, struct run_sec
 
         if (env->secret)
             secrets[count++] = (struct run_secret){
-                .place = (int64_t)i, .value = env->value, .fallback = env->fallback};
+                .name = env->name, .value = env->value, .fallback = env->fallback};
     }
     *out_secrets = secrets;
     return count;
+}
+
+static void put_secret(struct suite *suite, const struct run_secret *secret)
+{
+    for (size_t i = 0; i < suite->env_count; i++)
+        if (strcmp(suite->env[i].name, secret->name) == 0) {
+            suite->env[i].value = secret->value;
+            suite->env[i].fallback = secret->fallback;
+        }
 }
 
 const struct run_submission *submission_with_secrets(const struct run_submission *submission,
@@ -181,12 +190,8 @@ const struct run_submission *submission_with_secrets(const struct run_submission
     copy->suite->env = arena_array(arena, copy->suite->env_count, sizeof(*copy->suite->env));
     for (size_t i = 0; i < copy->suite->env_count; i++)
         copy->suite->env[i] = submission->suite->env[i];
-    for (size_t i = 0; i < count; i++) {
-        if (secrets[i].place < 0 || (size_t)secrets[i].place >= copy->suite->env_count)
-            continue;
-        copy->suite->env[secrets[i].place].value = secrets[i].value;
-        copy->suite->env[secrets[i].place].fallback = secrets[i].fallback;
-    }
+    for (size_t i = 0; i < count; i++)
+        put_secret(copy->suite, &secrets[i]);
     return copy;
 }
 

@@ -69,9 +69,9 @@ void ledger_chain(const char previous_hex[HASH_HEX_SIZE], const char *bytes, siz
 /* The fact itself when it holds no secret, otherwise a copy with SECRET_SHOWN in their places. */
 struct fact fact_without_secrets(const struct fact *fact, struct arena *arena);
 
-/* A secret of a run: where it stands in suite.env, and both texts it may have (NULL none). */
+/* A secret of a run: the variable's name in suite.env, and both texts it may have (NULL none). */
 struct run_secret {
-    int64_t place;
+    const char *name;
     const char *value;
     const char *fallback;
 };
@@ -79,8 +79,8 @@ struct run_secret {
 /* The secrets of a RUN_SUBMITTED, in order; none for other facts.  Texts belong to the fact. */
 size_t fact_secrets(const struct fact *fact, struct arena *arena, struct run_secret **out_secrets);
 
-/* Puts them back: a copy of the submission with the secrets in their places.  Places that
- * are not there are left out. */
+/* Puts them back: a copy of the submission with the secrets in their places.  Names that are not
+ * there are left out. */
 const struct run_submission *submission_with_secrets(const struct run_submission *submission,
                                                      const struct run_secret *secrets, size_t count,
                                                      struct arena *arena);

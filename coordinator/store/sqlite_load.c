@@ -67,14 +67,14 @@ static enum status fill_secrets(struct load *load, struct fact_run_submitted *su
     sqlite3_stmt *stmt;
     bool has_row;
     enum status status =
-        db_ask(load->db, &stmt, load->err, "SELECT place, value, fallback FROM secrets WHERE run=?",
+        db_ask(load->db, &stmt, load->err, "SELECT name, value, fallback FROM secrets WHERE run=?",
                "i", load->run);
 
     while (status == STATUS_OK && count < submitted->submission->suite->env_count &&
            (status = db_next(load->db, stmt, &has_row, load->err)) == STATUS_OK && has_row) {
         struct run_secret *secret = &secrets[count++];
 
-        secret->place = sqlite3_column_int64(stmt, 0);
+        secret->name = db_text(stmt, 0, &load->arena);
         if (sqlite3_column_type(stmt, 1) != SQLITE_NULL)
             secret->value = db_text(stmt, 1, &load->arena);
         if (sqlite3_column_type(stmt, 2) != SQLITE_NULL)

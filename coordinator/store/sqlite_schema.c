@@ -41,8 +41,8 @@ static const char migration_1[] =
     "  line INTEGER NOT NULL, subtests INTEGER NOT NULL,"
     "  PRIMARY KEY (run, seq)) WITHOUT ROWID, STRICT;"
     "CREATE TABLE secrets("
-    "  run INTEGER NOT NULL, place INTEGER NOT NULL, value TEXT, fallback TEXT,"
-    "  PRIMARY KEY (run, place)) WITHOUT ROWID, STRICT;"
+    "  run INTEGER NOT NULL, name TEXT NOT NULL, value TEXT, fallback TEXT,"
+    "  PRIMARY KEY (run, name)) WITHOUT ROWID, STRICT;"
     "CREATE TABLE history("
     "  suite TEXT NOT NULL, id TEXT NOT NULL, duration_us INTEGER NOT NULL,"
     "  updated_ms INTEGER NOT NULL, PRIMARY KEY (suite, id)) WITHOUT ROWID, STRICT;";

@@ -67,8 +67,8 @@ static enum status write_submitted(const struct written *at, const struct fact *
     if (status == STATUS_OK)
         status = db_do(db, err, "UPDATE store SET next_run=max(next_run,?+1)", "i", fact->run);
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = db_do(db, err, "INSERT INTO secrets VALUES(?,?,?,?)", "iitt", fact->run,
-                       secrets[i].place, secrets[i].value, secrets[i].fallback);
+        status = db_do(db, err, "INSERT INTO secrets VALUES(?,?,?,?)", "ittt", fact->run,
+                       secrets[i].name, secrets[i].value, secrets[i].fallback);
     return status;
 }
 
