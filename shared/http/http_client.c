@@ -49,8 +49,10 @@ static char *url_part(const char *url, CURLUPart part)
 
 static bool host_is_loopback(const char *host)
 {
-    return strcasecmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
-           strcmp(host, "[::1]") == 0;
+    bool is_number = strspn(host, "0123456789.") == strlen(host);
+
+    return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (is_number && strncmp(host, "127.", 4) == 0);
 }
 
 static enum status url_check(const struct http_client_settings *settings, struct error *err)
