@@ -42,7 +42,7 @@ static void on_work(void *context, enum status status, const struct run_work *wo
                     const char *text)
 {
     (void)context;
-    (void)text;
+    (void)strncpy(seen.text, text, sizeof(seen.text) - 1);
     seen.work++;
     seen.status = status;
     seen.run = work != NULL ? work->run : 0;
@@ -211,12 +211,16 @@ Test(link, a_runs_work_is_fetched)
                     (struct stub_rule){"GET /v1/runs/7/work", 200, "application/json",
                                        "{\"run\":7,\"suite\":{\"muster\":1,\"name\":\"shop\","
                                        "\"source\":{\"kind\":\"dir\",\"dir\":\"/x\"},"
-                                       "\"driver\":\"unittest\",\"timeouts\":{},\"retries\":{},"
-                                       "\"limits\":{}},\"options\":{}}",
+                                       "\"driver\":\"unittest\","
+                                       "\"timeouts\":{\"test_ms\":1,\"ready_ms\":1,"
+                                       "\"prepare_ms\":1,\"setup_ms\":1,\"grace_ms\":1},"
+                                       "\"retries\":{\"test\":0,\"run_percent\":5,\"crash\":2},"
+                                       "\"limits\":{\"processes\":9,\"output_bytes\":9}},"
+                                       "\"options\":{}}",
                                        0});
     link_fetch_work(wire, 7, &arena, on_work, NULL);
     wait_for(&seen.work, 1);
-    cr_assert_eq(seen.status, STATUS_OK);
+    cr_assert_eq(seen.status, STATUS_OK, "%s", seen.text);
     cr_assert_eq(seen.run, 7);
     cr_assert_str_eq(seen.suite, "shop");
     arena_release(&arena);
