@@ -31,7 +31,8 @@ enum status databases_new(uv_loop_t *loop, struct workers *workers, struct lease
                           const char *work_dir, const char *drivers_dir,
                           struct databases **out_databases, struct error *err) MUST_USE;
 
-/* Nothing is called back any more; work that is under way is waited for. */
+/* After workers_free.  Nothing is called back any more; work that is under way is waited for;
+ * clones and templates go. */
 void databases_free(struct databases *databases);
 
 /* One sentence for the log: "clones by reflink", "clones in /dev/shm, 512 MiB at most". */
@@ -53,13 +54,18 @@ typedef void databases_done(void *context, enum status status, const char *text)
 void databases_build(struct databases *databases, const struct template_plan *plan,
                      databases_done *done, void *context);
 
+/* Makes the run's aliases known without building anything: a slot that only collects needs their
+ * names.  A run that is known already stays as it is. */
+void databases_know(struct databases *databases, const struct template_plan *plan);
+
 /* Gives the slot new clones of all databases of the run in place of its old ones (also of another
  * run).  The slot's worker has closed its connections, or there is none. */
 void databases_clone(struct databases *databases, int64_t run, int64_t slot, databases_done *done,
                      void *context);
 
 /* What a worker in the slot is told; valid until the slot's next clone or drop.  Before the first
- * clone (collecting): paths that do not exist.  `mirror` aliases have the path of the other. */
+ * clone (collecting): paths that do not exist; a run that was never made known has no databases.
+ * `mirror` aliases have the path of the other. */
 void databases_of_slot(struct databases *databases, int64_t run, int64_t slot,
                        const struct worker_database **out_array, size_t *out_count);
 
