@@ -444,6 +444,20 @@ static bool depth_is_bounded(const char *bytes, size_t len)
     return true;
 }
 
+/* jansson quotes what it stumbled over, which need not be whole UTF-8. */
+static enum status not_json(const struct shape *shape, const json_error_t *where, struct error *err)
+{
+    struct buffer text;
+
+    CHECK(json_error_code(where) != json_error_out_of_memory);
+    buffer_init(&text, 3 * sizeof(where->text));
+    (void)text_add_as_utf8(&text, where->text, strlen(where->text));
+    enum status status = error_set(err, STATUS_INVALID, "%s: line %d, column %d: %s", shape->name,
+                                   where->line, where->column, text.at);
+    buffer_release(&text);
+    return status;
+}
+
 static void tree_release(json_t **tree)
 {
     json_decref(*tree);
@@ -461,9 +475,7 @@ enum status codec_decode(const struct shape *shape, const char *bytes, size_t le
 
     CLEANUP(tree_release) json_t *tree = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &where);
     if (tree == NULL) {
-        CHECK(json_error_code(&where) != json_error_out_of_memory);
-        return error_set(err, STATUS_INVALID, "%s: line %d, column %d: %s", shape->name, where.line,
-                         where.column, where.text);
+        return not_json(shape, &where, err);
     }
     return codec_decode_value(shape, tree, mode, arena, out_object, NULL, err);
 }

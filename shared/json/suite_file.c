@@ -77,7 +77,7 @@ static enum status unknown_key(const struct reader *reader, const struct place *
     CHECK(keys->count <= COUNT_OF(names));
     for (size_t i = 0; i < keys->count; i++)
         names[i] = keys->at[i].name;
-    return READER_FAIL(reader, place, STATUS_INVALID, "is not known here%s",
+    return READER_FAIL(reader, place, STATUS_INVALID, "unknown key%s",
                        reader_did_you_mean(reader, place->name, names, keys->count));
 }
 

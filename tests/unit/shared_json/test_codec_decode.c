@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/base/text.h"
 #include "tests/unit/shared_json/meal.h"
 
 static struct arena arena = ARENA_INIT;
@@ -156,6 +157,7 @@ Test(codec_decode, what_is_no_json_is_refused, .fini = clear)
         "{\"name\":\"a\",\"any\":1e3}",
         "{\"name\":\"a\",}",
         "{name:\"a\"}",
+        "{\"\xdb\x8b\\",
     };
 
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -164,6 +166,7 @@ Test(codec_decode, what_is_no_json_is_refused, .fini = clear)
 
         cr_assert_eq(decode(texts[i], CODEC_OPEN, &meal, &err), STATUS_INVALID, "%s", texts[i]);
         cr_assert_neq(err.text[0], '\0');
+        cr_assert(text_is_utf8(err.text, strlen(err.text)), "%s", texts[i]);
     }
 }
 
@@ -259,14 +262,20 @@ Test(codec_decode, the_path_of_the_bad_field_is_given_out, .fini = clear)
 
 Test(codec_decode, an_error_with_long_names_stays_whole_text, .fini = clear)
 {
-    char text[2048] = "{\"name\":\"x\",\"";
+    struct buffer text;
     struct meal meal;
     struct error err;
 
+    buffer_init(&text, 4096);
+    (void)buffer_add_text(&text, "{\"name\":\"x\",\"");
     for (int i = 0; i < 300; i++)
-        (void)strcat(text, "\xc3\xa9\xc3\xa8");
-    (void)strcat(text, "\":1}");
+        (void)buffer_add_text(&text, "\xc3\xa9\xc3\xa8");
+    (void)buffer_add_text(&text, "\":1}");
 
-    cr_assert_eq(decode(text, CODEC_CLOSED, &meal, &err), STATUS_INVALID);
+    enum status status = decode(text.at, CODEC_CLOSED, &meal, &err);
+    buffer_release(&text);
+
+    cr_assert_eq(status, STATUS_INVALID);
     cr_assert_not_null(strstr(err.text, "...: is not known here"));
+    cr_assert(text_is_utf8(err.text, strlen(err.text)));
 }

@@ -23,7 +23,8 @@ static enum status read_file(const char *quoted, struct suite *suite)
     char *text = arena_strdup(&arena, quoted);
 
     for (char *at = text; *at != '\0'; at++)
-        *at = *at == '\'' ? '"' : *at;
+        if (*at == '\'')
+            *at = '"';
     json_t *tree = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     cr_assert_not_null(tree, "%s", text);
     enum status status = suite_from_file_json(tree, &arena, suite, &err_path, &err);
@@ -149,7 +150,7 @@ static const struct {
 } refusals[] = {
     {"[]", "", "the document: expected a map, found a list"},
     {"{}", "driver", "driver: is missing"},
-    {"{'drivr': 'django'}", "drivr", "drivr: is not known here; did you mean 'driver'?"},
+    {"{'drivr': 'django'}", "drivr", "drivr: unknown key; did you mean 'driver'?"},
     {"{'driver': 'djnago'}", "driver", "driver: 'djnago' is not one of django, unittest; did you mean 'django'?"},
     {"{'driver': 'pytest'}", "driver", "driver: 'pytest' is not built yet; there are django, unittest and [COMMAND]"},
     {"{'driver': []}", "driver", "driver: must not be empty"},
