@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* libFuzzer's name, not ours.  NOLINTNEXTLINE(readability-identifier-naming) */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 #endif
