@@ -111,8 +111,11 @@ class DjangoHooks(Hooks):
             logger = logging.getLogger("django.db.backends")
             logger.setLevel(logging.DEBUG)
             logger.addHandler(self.sql)
-            for alias in connections:
-                connections[alias].force_debug_cursor = True
+        self.connections_debug()
+
+    def connections_debug(self):
+        for alias in self.connections:
+            self.connections[alias].force_debug_cursor = self.sql is not None
 
     def phase(self, test):
         """The runner's own bins.  Tests that could not be loaded come first but touch nothing."""
@@ -178,6 +181,7 @@ class DjangoHooks(Hooks):
 
     def close(self):
         self.databases.close()
+        self.connections_debug()            # a new connection keeps no test's switch
 
     def open(self):
         self.databases.reopen()
