@@ -51,6 +51,8 @@ enum status status_from_wire_name(const char *name)
 }
 
 /* vsnprintf that answers how many bytes stand in the text afterwards. */
+static size_t print_text(char *text, size_t room, const char *fmt, va_list args) PRINTF_LIKE(3, 0);
+
 static size_t print_text(char *text, size_t room, const char *fmt, va_list args)
 {
     int len = vsnprintf(text, room, fmt, args);

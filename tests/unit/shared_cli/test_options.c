@@ -71,9 +71,9 @@ static enum status parse(struct values *values, struct option_list *operands,
     int argc = 0;
 
     *values = (struct values){0};
-    argv[argc++] = mem_strdup("verb");
+    argv[argc++] = arena_strdup(&arena, "verb");
     for (; *words != NULL; words++)
-        argv[argc++] = mem_strdup(*words);
+        argv[argc++] = arena_strdup(&arena, *words);
     return options_parse(&table, argc, argv, &arena, values, operands, wish, err);
 }
 
