@@ -26,6 +26,14 @@ bool report_is_failure(enum outcome outcome);
  * the verdict, else the last counted one.  NULL: none counted. */
 const struct attempt_view *report_deciding_attempt(const struct test_view *test);
 
+/* A flaky test's first failure, which says more than the pass that came after it; else
+ * the deciding attempt. */
+const struct attempt_view *report_telling_attempt(const struct test_view *test);
+
+/* How many bytes the terminal's sequence (a colour) takes that begins with ESC at `text`;
+ * 1 when it is none. */
+size_t report_escape_len(const char *text);
+
 /* One line that says why, never NULL; "" when there is nothing to say. */
 const char *report_message(const struct attempt_view *attempt);
 

@@ -47,6 +47,23 @@ const struct attempt_view *report_deciding_attempt(const struct test_view *test)
     return last;
 }
 
+const struct attempt_view *report_telling_attempt(const struct test_view *test)
+{
+    for (size_t i = 0; i < test->attempts_count; i++)
+        if (test->verdict == VERDICT_FLAKY && test->attempts[i].counted &&
+            report_is_failure(test->attempts[i].outcome))
+            return &test->attempts[i];
+    return report_deciding_attempt(test);
+}
+
+size_t report_escape_len(const char *text)
+{
+    if (text[1] != '[')
+        return 1;
+    size_t len = 2 + strspn(text + 2, "0123456789;?");
+    return text[len] != '\0' ? len + 1 : len;
+}
+
 const char *report_message(const struct attempt_view *attempt)
 {
     static const char *const words[OUTCOME_COUNT] = {

@@ -124,6 +124,13 @@ static void add_type(struct buffer *buffer, const struct attempt_view *attempt)
     xml_add_attribute(buffer, "type", type);
 }
 
+static const char *reason_of(const struct test_view *test)
+{
+    if (test->reason[0] != '\0')
+        return test->reason;
+    return test->verdict == VERDICT_NONE ? "not decided yet" : "not run";
+}
+
 static void add_verdict(struct buffer *buffer, enum element element, const struct test_view *test,
                         const struct attempt_view *attempt)
 {
@@ -134,13 +141,14 @@ static void add_verdict(struct buffer *buffer, enum element element, const struc
     if (attempt == NULL) {
         if (element != ELEMENT_SKIPPED)
             xml_add_attribute(buffer, "type", verdict);
-        xml_add_attribute(buffer, "message", test->reason[0] != '\0' ? test->reason : verdict);
+        xml_add_attribute(buffer, "message", reason_of(test));
         (void)buffer_add_text(buffer, "/>\n");
         return;
     }
     if (element != ELEMENT_SKIPPED)
         add_type(buffer, attempt);
-    xml_add_attribute(buffer, "message", report_message(attempt));
+    if (element != ELEMENT_SKIPPED || report_message(attempt)[0] != '\0')
+        xml_add_attribute(buffer, "message", report_message(attempt));
     if (attempt->details[0] == '\0') {
         (void)buffer_add_text(buffer, "/>\n");
         return;
@@ -161,6 +169,10 @@ static void add_other(struct buffer *buffer, const struct test_view *test,
     (void)buffer_printf(buffer, "      <%s%s", prefix, kind);
     add_type(buffer, attempt);
     xml_add_attribute(buffer, "message", report_message(attempt));
+    if (attempt->details[0] == '\0' && attempt->output == NULL) {
+        (void)buffer_add_text(buffer, "/>\n");
+        return;
+    }
     (void)buffer_add_text(buffer, ">\n");
     if (attempt->details[0] != '\0') {
         (void)buffer_add_text(buffer, "        <stackTrace>");
@@ -249,19 +261,15 @@ static void add_notes(struct buffer *buffer, const char *subject, const struct n
 /* Tests that simply passed say nothing: a CI server counts every element. */
 static void add_test_properties(struct buffer *buffer, const struct test_view *test)
 {
-    const struct attempt_view *decider = report_deciding_attempt(test);
+    const struct attempt_view *telling = report_telling_attempt(test);
     const char *name = name_of(test);
-    char number[24];
 
-    if (test->verdict != VERDICT_PASSED && decider != NULL && decider->agent[0] != '\0')
-        add_property(buffer, name, "agent", decider->agent);
+    if (test->verdict != VERDICT_PASSED && telling != NULL && telling->agent[0] != '\0')
+        add_property(buffer, name, "agent", telling->agent);
     if (test->attempts_count > 1) {
-        struct buffer text;
+        CLEANUP(mem_freep) char *count = mem_printf("%zu", test->attempts_count);
 
-        buffer_init(&text, sizeof(number) - 1);
-        (void)buffer_printf(&text, "%zu", test->attempts_count);
-        add_property(buffer, name, "attempts", text.at);
-        buffer_release(&text);
+        add_property(buffer, name, "attempts", count);
     }
     add_notes(buffer, name, test->notes, test->notes_count);
 }

@@ -18,16 +18,22 @@ static const struct {
     const char *word;
 } summands[] = {
     {VERDICT_PASSED, "passed"},   {VERDICT_FLAKY, "flaky"},     {VERDICT_FAILED, "failed"},
-    {VERDICT_ERROR, "errors"},    {VERDICT_CRASHED, "crashed"}, {VERDICT_TIMED_OUT, "timed out"},
+    {VERDICT_ERROR, "error"},     {VERDICT_CRASHED, "crashed"}, {VERDICT_TIMED_OUT, "timed out"},
     {VERDICT_SKIPPED, "skipped"}, {VERDICT_NOT_RUN, "not run"},
 };
 
 /* Text from a test: one that plays with the terminal does not play with the reader's. */
 static void add_plain(struct buffer *buffer, const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)text[i] >= ' ' && text[i] != 0x7f)
-            (void)buffer_add_char(buffer, text[i]);
+    for (const char *end = text + len; text < end;) {
+        if (*text == '\x1b') {
+            text += report_escape_len(text);
+            continue;
+        }
+        if ((unsigned char)*text >= ' ' && *text != 0x7f)
+            (void)buffer_add_char(buffer, *text);
+        text++;
+    }
 }
 
 static void add_line(struct buffer *buffer, const char *text)
@@ -36,19 +42,9 @@ static void add_line(struct buffer *buffer, const char *text)
     (void)buffer_add_char(buffer, '\n');
 }
 
-/* A flaky test's failure says more than the pass that came after it. */
-static const struct attempt_view *telling_attempt(const struct test_view *test)
-{
-    for (size_t i = 0; i < test->attempts_count; i++)
-        if (test->verdict == VERDICT_FLAKY && test->attempts[i].counted &&
-            report_is_failure(test->attempts[i].outcome))
-            return &test->attempts[i];
-    return report_deciding_attempt(test);
-}
-
 static void add_test(struct buffer *buffer, const char *word, const struct test_view *test)
 {
-    const struct attempt_view *attempt = telling_attempt(test);
+    const struct attempt_view *attempt = report_telling_attempt(test);
 
     (void)buffer_printf(buffer, "%-9s  ", word);
     add_line(buffer, test->id);

@@ -3,14 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* How long the terminal's sequence that begins with ESC is; 1 when it is none. */
-static size_t escape_len(const char *text)
-{
-    if (text[1] != '[')
-        return 1;
-    size_t len = 2 + strspn(text + 2, "0123456789;?");
-    return text[len] != '\0' ? len + 1 : len;
-}
+#include "coordinator/report/formats.h"
 
 static bool is_noncharacter(const char *text)
 {
@@ -44,7 +37,7 @@ static void add(struct buffer *buffer, const char *text, bool is_attribute)
 {
     while (*text != '\0') {
         if (*text == '\x1b') {
-            text += escape_len(text);
+            text += report_escape_len(text);
         } else if (*text == '\xef' && is_noncharacter(text)) {
             text += 3;
         } else {

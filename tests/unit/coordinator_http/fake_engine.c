@@ -220,6 +220,9 @@ void fake_engine_wake(struct engine *engine)
 {
     lock(engine);
     engine->wakes = true;
+    CHECK(pthread_cond_broadcast(&engine->changed) == 0);
+    while (engine->wakes)
+        await(engine);
     unlock(engine);
 }
 

@@ -15,7 +15,7 @@ int fake_engine_count(struct engine *engine, enum command_kind kind);
 /* Waits until so many long polls are parked. */
 void fake_engine_await_parked(struct engine *engine, int count);
 
-/* Answers all parked long polls: there is news. */
+/* Answers all parked long polls, and is back when that is done. */
 void fake_engine_wake(struct engine *engine);
 
 /* Every command but WAIT is answered with this. */
