@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -16,13 +15,15 @@
 static _Noreturn void become(const char *const *argv, int log_fd, int null_fd, int report_fd)
 {
     sigset_t none;
+    char *const *plain = NULL;
 
+    (void)memcpy(&plain, &argv, sizeof(plain)); /* execv's type is older than const */
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
     if (setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 &&
         dup2(null_fd, STDIN_FILENO) >= 0 && dup2(log_fd, STDOUT_FILENO) >= 0 &&
         dup2(log_fd, STDERR_FILENO) >= 0)
-        (void)execv(argv[0], (char *const *)(uintptr_t)argv);
+        (void)execv(argv[0], plain);
 
     int code = errno;
     ssize_t written = write(report_fd, &code, sizeof(code));

@@ -26,6 +26,7 @@ enum status submission_directory(const char *suite_path, struct arena *arena, co
     return STATUS_OK;
 }
 
+/* `dir` is absolute. */
 static void complete_names(const char *dir, struct suite *suite)
 {
     const char *base = strrchr(dir, '/');
@@ -125,7 +126,7 @@ static enum status complete_git(const char *dir, const char *revision,
 enum status submission_complete(const char *suite_path, const char *revision, struct arena *arena,
                                 struct suite *suite, struct error *err)
 {
-    const char *dir = NULL;
+    const char *dir = "/";
     struct tree_state state;
     size_t prepared_count = 0;
     const char **prepared = prepared_paths(suite, arena, &prepared_count);

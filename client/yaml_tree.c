@@ -229,13 +229,11 @@ void yaml_tree_release(struct yaml_tree *tree)
 /* Cuts the last step off "a.b[3].c" -> "a.b[3]" -> "a.b" -> "a" -> "". */
 static void cut_step(char *path)
 {
-    char *dot = strrchr(path, '.');
-    char *bracket = strrchr(path, '[');
-    char *cut = dot > bracket ? dot : bracket;
+    size_t len = strlen(path);
 
-    if (dot == NULL && bracket == NULL)
-        cut = path;
-    *cut = '\0';
+    while (len > 0 && path[len - 1] != '.' && path[len - 1] != '[')
+        len--;
+    path[len > 0 ? len - 1 : 0] = '\0';
 }
 
 int yaml_tree_line(const struct yaml_tree *tree, const char *path)

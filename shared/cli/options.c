@@ -1,6 +1,5 @@
 #include "shared/cli/options.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,7 +115,8 @@ static enum status read_option(const struct option_table *table, int argc, char 
     bool is_long = word[1] == '-';
     const char *name = word + (is_long ? 2 : 1);
     size_t len = is_long ? strcspn(name, "=") : 1;
-    const struct option_row *row = find_row(table, name, len, is_long ? '\0' : *name);
+    const char *letter = is_long ? "" : name;
+    const struct option_row *row = find_row(table, name, len, *letter);
 
     if (row == NULL && is_long)
         return unknown_option(table, name, len, err);
@@ -268,13 +268,14 @@ static void print_man_row(const struct option_row *row, FILE *out)
 void options_print_man(const struct option_table *table, FILE *out)
 {
     char page[64];
-    size_t len = 0;
 
-    for (const char *at = table->program; *at != '\0' && len + 1 < sizeof(page); at++)
-        page[len++] = *at == ' ' ? '-' : (char)tolower((unsigned char)*at);
-    page[len] = '\0';
+    (void)snprintf(page, sizeof(page), "%s", table->program);
+    for (char *at = page; *at != '\0'; at++)
+        if (*at == ' ')
+            *at = '-';
 
-    (void)fprintf(out, ".Dd November 23, 2026\n.Dt %s 1\n.Os Muster\n.Sh NAME\n.Nm %s\n.Nd ", page, page);
+    (void)fprintf(out, ".Dd November 23, 2026\n.Dt %s 1\n.Os Muster\n.Sh NAME\n.Nm %s\n.Nd ", page,
+                  page);
     print_man_text(table->summary, out);
     (void)fprintf(out, ".Sh SYNOPSIS\n.Nm %s\n.Op Ar option ...\n", table->program);
     if (table->operands != NULL)
