@@ -16,8 +16,8 @@ struct route {
     const char *method;
     const char *pattern; /* {run}: a number; {agent}: a name */
     unsigned rights;     /* any of them */
-    size_t body_bytes_max;
     enum desk desk;
+    size_t body_bytes_max;
     /* Takes the request apart, on the loop's thread; what it refuses is answered. */
     enum status (*ask)(struct exchange *exchange, struct error *err);
     /* Makes the answer of a success, on the loop's thread. */

@@ -87,7 +87,11 @@ static bool is_loopback(const struct sockaddr *address)
 static enum status bind_and_listen(struct server *server, const struct addrinfo *where,
                                    struct error *err)
 {
-    struct sockaddr_storage bound = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } bound = {.in6 = {.sin6_port = 0}};
     socklen_t bound_len = sizeof(bound);
     int on = 1;
 
@@ -106,10 +110,8 @@ static enum status bind_and_listen(struct server *server, const struct addrinfo 
             err->status = status;
         return status;
     }
-    CHECK(getsockname(server->listen_fd, (struct sockaddr *)&bound, &bound_len) == 0);
-    server->port = ntohs(bound.ss_family == AF_INET
-                             ? ((const struct sockaddr_in *)(const void *)&bound)->sin_port
-                             : ((const struct sockaddr_in6 *)(const void *)&bound)->sin6_port);
+    CHECK(getsockname(server->listen_fd, &bound.any, &bound_len) == 0);
+    server->port = ntohs(bound.any.sa_family == AF_INET ? bound.in.sin_port : bound.in6.sin6_port);
     return STATUS_OK;
 }
 
@@ -195,6 +197,7 @@ enum status server_start(const struct server_settings *settings, struct engine *
 {
     struct server *server = mem_zalloc(sizeof(*server));
 
+    CHECK(settings->data_dir != NULL || settings->open_reader != NULL);
     *out_server = NULL;
     server->engine = engine;
     server->listen_fd = server->epoll_fd = server->mail_fd = -1;

@@ -62,11 +62,11 @@ struct server_settings {
 
 /* A body: this, and more for what has arrived, at BODY_BYTES_PER_S. */
 #define BODY_MS          10000
-#define BODY_BYTES_PER_S (64 * 1024)
+#define BODY_BYTES_PER_S ((int64_t)64 * 1024)
 
 /* An answer: this, and more for its size, at RESPONSE_BYTES_PER_S. */
 #define RESPONSE_MS          10000
-#define RESPONSE_BYTES_PER_S (8 * 1024)
+#define RESPONSE_BYTES_PER_S ((int64_t)8 * 1024)
 
 /* Between two requests; agents sync every SYNC_INTERVAL_MS and waits end within
  * LONG_POLL_MS_MAX, so twice that keeps a quiet agent's connection. */

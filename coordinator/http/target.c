@@ -6,11 +6,13 @@
 
 static int hex_value(char digit)
 {
-    static const char digits[] = "0123456789abcdef";
-    char lower = digit >= 'A' && digit <= 'F' ? (char)(digit - 'A' + 'a') : digit;
-    const char *at = lower != '\0' ? strchr(digits, lower) : NULL;
-
-    return at != NULL ? (int)(at - digits) : -1;
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    if (digit >= 'a' && digit <= 'f')
+        return digit - 'a' + 10;
+    if (digit >= 'A' && digit <= 'F')
+        return digit - 'A' + 10;
+    return -1;
 }
 
 /* Undoes the escapes in place; false for what no name of ours holds. */

@@ -34,7 +34,7 @@ void door_close(struct door *door)
 
 void door_await_metric(struct door *door, const char *name, long long value)
 {
-    int64_t until_ms = clock_monotonic_ms() + WIRE_PATIENCE_S * 1000;
+    int64_t until_ms = clock_monotonic_ms() + WIRE_PATIENCE_MS;
     CLEANUP(mem_freep) char *line = mem_printf("\n%s %lld\n", name, value);
 
     do {

@@ -1,18 +1,20 @@
 #include "tests/unit/coordinator_http/fake_engine.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct engine {
     pthread_t thread;
-    pthread_mutex_t lock; /* guards all below */
+    atomic_bool is_ready;
+    pthread_mutex_t lock; /* guards what is below */
     pthread_cond_t changed;
     struct engine_call *mailbox; /* newest first */
     struct engine_call *parked;
     int parked_count, queued_count;
     int counts[COMMAND_TICK + 1];
-    bool wakes, holds, is_ready, is_stopping;
+    bool wakes, holds, is_stopping;
     enum status failure;
     char last_text[256];
 };
@@ -157,7 +159,7 @@ struct engine *fake_engine_start(void)
 
     CHECK(pthread_mutex_init(&engine->lock, NULL) == 0);
     CHECK(pthread_cond_init(&engine->changed, NULL) == 0);
-    engine->is_ready = true;
+    atomic_init(&engine->is_ready, true);
     CHECK(pthread_create(&engine->thread, NULL, fake_main, engine) == 0);
     return engine;
 }
@@ -180,12 +182,7 @@ void engine_withdraw(struct engine *engine, void *context)
 
 bool engine_is_ready(const struct engine *engine)
 {
-    struct engine *mine = (struct engine *)(uintptr_t)engine;
-
-    lock(mine);
-    bool is_ready = mine->is_ready;
-    unlock(mine);
-    return is_ready;
+    return atomic_load(&engine->is_ready);
 }
 
 void engine_stop(struct engine *engine)
@@ -250,9 +247,7 @@ void fake_engine_await_held(struct engine *engine, int count)
 
 void fake_engine_set_ready(struct engine *engine, bool is_ready)
 {
-    lock(engine);
-    engine->is_ready = is_ready;
-    unlock(engine);
+    atomic_store(&engine->is_ready, is_ready);
 }
 
 const char *fake_engine_last_text(struct engine *engine)

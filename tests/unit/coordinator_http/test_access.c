@@ -20,10 +20,10 @@ static const char tokens[] = "# who may do what\n\n" ALL "\n"
 /* A file with these bytes; its name stays until the test's process ends. */
 static const char *file_with(const char *bytes, mode_t mode)
 {
-    static char path[] = "/tmp/muster-test-tokens-XXXXXX";
-    static const size_t len = sizeof(path);
+    static const char pattern[] = "/tmp/muster-test-tokens-XXXXXX";
+    static char path[sizeof(pattern)];
 
-    (void)strcpy(path + len - 7, "XXXXXX");
+    (void)memcpy(path, pattern, sizeof(pattern));
     int fd = mkstemp(path);
     CHECK(fd >= 0);
     CHECK(write(fd, bytes, strlen(bytes)) == (ssize_t)strlen(bytes));

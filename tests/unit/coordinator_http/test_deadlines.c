@@ -36,8 +36,8 @@ TestSuite(deadlines, .init = open_door, .fini = close_door);
  * wait between two is for the server's end, not for time. */
 static bool is_cut(const char *start, const char *more)
 {
-    int64_t until_ms = clock_monotonic_ms() + WIRE_PATIENCE_S * 1000;
-    struct timeval breath = {.tv_usec = SHORT_MS * 1000 / 10};
+    int64_t until_ms = clock_monotonic_ms() + WIRE_PATIENCE_MS;
+    struct timeval breath = {.tv_usec = (suseconds_t)SHORT_MS * 1000 / 10};
     int fd = wire_open(door.port);
     bool is_over = false;
 
@@ -126,7 +126,7 @@ static int64_t processor_ms(void)
 
 Test(deadlines, an_endless_chunk_extension_does_not_burn_the_processor)
 {
-    const struct server_settings settings = {.body_ms = 10 * SHORT_MS};
+    const struct server_settings settings = {.body_ms = (int64_t)10 * SHORT_MS};
     CLEANUP(mem_freep) char *extension = mem_alloc(EXTENSION_BYTES);
     int fd;
 

@@ -34,7 +34,7 @@ static const struct guard_case {
     const char *head;
     size_t head_len;
     const char *pad;
-    int times;
+    long times;
     const char *tail;
     int status, agents, cancels;
 } cases[] = {

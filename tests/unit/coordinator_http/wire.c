@@ -80,9 +80,10 @@ static bool is_complete(const struct buffer *out)
 
 int wire_status(const char *answer)
 {
-    int status = 0;
+    static const char version[] = "HTTP/1.1 ";
+    size_t len = sizeof(version) - 1;
 
-    return sscanf(answer, "HTTP/1.%*c %d", &status) == 1 ? status : 0;
+    return strncmp(answer, version, len) == 0 ? (int)strtol(answer + len, NULL, 10) : 0;
 }
 
 int wire_read_answer(int fd, struct buffer *out)

@@ -11,7 +11,8 @@
 
 /* A connection to the port on 127.0.0.1.  Reading gives up after WIRE_PATIENCE_S, and then
  * a test fails; nothing here waits for time to pass. */
-#define WIRE_PATIENCE_S 30
+#define WIRE_PATIENCE_S  30
+#define WIRE_PATIENCE_MS ((int64_t)1000 * WIRE_PATIENCE_S)
 int wire_open(uint16_t port);
 
 void wire_send(int fd, const char *bytes, size_t len);
