@@ -1,118 +1,16 @@
 #include <criterion/criterion.h>
 #include <pthread.h>
-#include <stdlib.h>
 
-#include "coordinator/engine/engine.h"
-#include "coordinator/store/reader.h"
-#include "shared/base/log.h"
-#include "tests/support/store_failing.h"
+#include "rig.h"
 #include "tests/unit/coordinator_store/story.h"
-
-/* One engine over a store in memory that fails when it is told to. */
-struct rig {
-    struct store *store;
-    struct engine *engine;
-};
-
-/* A call and the event of its answer. */
-struct question {
-    struct engine_call call;
-    struct rig *rig;
-    pthread_mutex_t lock;
-    pthread_cond_t answered;
-    bool is_answered;
-    int64_t commits_before; /* when it was answered */
-};
-
-static void rig_start(struct rig *rig)
-{
-    struct error err;
-
-    log_start("test_engine", LOG_LEVEL_ERROR + 1);
-    rig->store = store_failing_new(store_memory_new());
-    cr_assert_eq(engine_start(rig->store, "default", &rig->engine, &err), STATUS_OK);
-}
-
-static void on_done(struct engine_call *call)
-{
-    struct question *question = call->context;
-
-    (void)pthread_mutex_lock(&question->lock);
-    question->commits_before = store_failing_commits(question->rig->store);
-    question->is_answered = true;
-    (void)pthread_cond_signal(&question->answered);
-    (void)pthread_mutex_unlock(&question->lock);
-}
-
-static struct question *ask(struct rig *rig, struct command command)
-{
-    struct question *question = mem_zalloc(sizeof(*question));
-
-    question->rig = rig;
-    (void)pthread_mutex_init(&question->lock, NULL);
-    (void)pthread_cond_init(&question->answered, NULL);
-    question->call = (struct engine_call){.command = command, .done = on_done, .context = question};
-    engine_post(rig->engine, &question->call);
-    return question;
-}
-
-/* Waits for the answer, however long; ctest ends a test that hangs. */
-static enum status await(struct question *question)
-{
-    (void)pthread_mutex_lock(&question->lock);
-    while (!question->is_answered)
-        (void)pthread_cond_wait(&question->answered, &question->lock);
-    (void)pthread_mutex_unlock(&question->lock);
-    return question->call.status;
-}
-
-static void question_free(struct question *question)
-{
-    (void)pthread_mutex_destroy(&question->lock);
-    (void)pthread_cond_destroy(&question->answered);
-    arena_release(&question->call.arena);
-    free(question);
-}
-
-static enum status ask_status(struct rig *rig, struct command command)
-{
-    struct question *question = ask(rig, command);
-    enum status status = await(question);
-
-    question_free(question);
-    return status;
-}
-
-static struct run_submission *submission;
 
 static void make_submission(void)
 {
-    submission = story_submission("key");
+    rig_submission_make();
 }
 static void drop_submission(void)
 {
-    free(submission);
-}
-
-static struct command submit(void)
-{
-    return (struct command){.kind = COMMAND_SUBMIT, .submission = submission};
-}
-
-static struct command wait_for_news(void)
-{
-    return (struct command){.kind = COMMAND_WAIT, .agent = "a", .incarnation = 1};
-}
-
-static int64_t runs_known(struct rig *rig)
-{
-    struct question *question = ask(rig, (struct command){.kind = COMMAND_VIEW, .run = 1});
-    enum status status = await(question);
-    int64_t runs = question->call.reply.run_view.last_seq;
-
-    question_free(question);
-    cr_assert_eq(status, STATUS_OK);
-    return runs;
+    rig_submission_free();
 }
 
 TestSuite(engine, .init = make_submission, .fini = drop_submission, .timeout = 60);
@@ -122,9 +20,9 @@ Test(engine, an_answer_comes_after_the_commit)
     struct rig rig;
 
     rig_start(&rig);
-    struct question *question = ask(&rig, submit());
+    struct question *question = rig_ask(&rig, rig_submit());
 
-    cr_assert_eq(await(question), STATUS_OK);
+    cr_assert_eq(question_await(question), STATUS_OK);
     cr_assert_eq(question->commits_before, 1);
     cr_assert_eq(question->call.reply.run_created.run, 1);
     question_free(question);
@@ -142,9 +40,9 @@ static void *post_many(void *context)
     struct question *questions[POSTS_PER_POSTER];
 
     for (size_t i = 0; i < POSTS_PER_POSTER; i++)
-        questions[i] = ask(rig, submit());
+        questions[i] = rig_ask(rig, rig_submit());
     for (size_t i = 0; i < POSTS_PER_POSTER; i++) {
-        cr_assert_eq(await(questions[i]), STATUS_OK);
+        cr_assert_eq(question_await(questions[i]), STATUS_OK);
         question_free(questions[i]);
     }
     return NULL;
@@ -161,7 +59,7 @@ Test(engine, every_post_of_many_threads_is_answered_once_and_durable)
     for (size_t i = 0; i < POSTERS; i++)
         (void)pthread_join(threads[i], NULL);
 
-    cr_assert_eq(runs_known(&rig), POSTERS * POSTS_PER_POSTER);
+    cr_assert_eq(rig_runs(&rig), POSTERS * POSTS_PER_POSTER);
     cr_assert_leq(store_failing_commits(rig.store), POSTERS * POSTS_PER_POSTER);
     engine_stop(rig.engine);
 }
@@ -185,18 +83,18 @@ Test(engine, a_failed_commit_is_answered_with_its_status_and_the_core_is_what_is
         struct rig rig;
 
         rig_start(&rig);
-        cr_assert_eq(ask_status(&rig, submit()), STATUS_OK);
+        cr_assert_eq(rig_ask_status(&rig, rig_submit()), STATUS_OK);
         store_failing_set(rig.store, (struct store_failing_plan){.nth = 1,
                                                                  .moment = cases[i].moment,
                                                                  .status = cases[i].told});
 
-        cr_assert_eq(ask_status(&rig, submit()), cases[i].answered);
+        cr_assert_eq(rig_ask_status(&rig, rig_submit()), cases[i].answered);
 
-        cr_assert_eq(runs_known(&rig), cases[i].runs);
+        cr_assert_eq(rig_runs(&rig), cases[i].runs);
         cr_assert(engine_is_ready(rig.engine));
         cr_assert_eq(store_failing_begins(rig.store), 2, "the epoch was not raised again");
-        cr_assert_eq(ask_status(&rig, submit()), STATUS_OK);
-        cr_assert_eq(runs_known(&rig), cases[i].runs + 1);
+        cr_assert_eq(rig_ask_status(&rig, rig_submit()), STATUS_OK);
+        cr_assert_eq(rig_runs(&rig), cases[i].runs + 1);
         engine_stop(rig.engine);
     }
 }
@@ -210,19 +108,19 @@ Test(engine, while_degraded_only_what_the_durable_state_can_say_is_answered)
     struct rig rig;
 
     rig_start(&rig);
-    cr_assert_eq(ask_status(&rig, submit()), STATUS_OK);
+    cr_assert_eq(rig_ask_status(&rig, rig_submit()), STATUS_OK);
     store_failing_set(rig.store, (struct store_failing_plan){.nth = 1,
                                                              .moment = FAIL_BEFORE,
                                                              .status = STATUS_STORE_FULL,
                                                              .begins = INT64_MAX});
-    cr_assert_eq(ask_status(&rig, submit()), STATUS_STORE_FULL);
+    cr_assert_eq(rig_ask_status(&rig, rig_submit()), STATUS_STORE_FULL);
 
-    cr_assert_eq(ask_status(&rig, (struct command){.kind = COMMAND_SYNC, .sync = &heartbeat}),
+    cr_assert_eq(rig_ask_status(&rig, (struct command){.kind = COMMAND_SYNC, .sync = &heartbeat}),
                  STATUS_OK);
-    cr_assert_eq(ask_status(&rig, (struct command){.kind = COMMAND_SYNC, .sync = &report}),
+    cr_assert_eq(rig_ask_status(&rig, (struct command){.kind = COMMAND_SYNC, .sync = &report}),
                  STATUS_STORE_FULL);
-    cr_assert_eq(runs_known(&rig), 1);
-    cr_assert_eq(ask_status(&rig, submit()), STATUS_STORE_FULL);
+    cr_assert_eq(rig_runs(&rig), 1);
+    cr_assert_eq(rig_ask_status(&rig, rig_submit()), STATUS_STORE_FULL);
     cr_assert_not(engine_is_ready(rig.engine));
     engine_stop(rig.engine);
 }
@@ -237,13 +135,13 @@ Test(engine, it_comes_back_when_the_store_does)
                                                              .status = STATUS_STORE_FAILED,
                                                              .reopens = 1,
                                                              .begins = 1});
-    cr_assert_eq(ask_status(&rig, submit()), STATUS_STORE_FAILED);
+    cr_assert_eq(rig_ask_status(&rig, rig_submit()), STATUS_STORE_FAILED);
 
-    while (ask_status(&rig, submit()) != STATUS_OK)
+    while (rig_ask_status(&rig, rig_submit()) != STATUS_OK)
         continue;
 
     cr_assert(engine_is_ready(rig.engine));
-    cr_assert_eq(runs_known(&rig), 1);
+    cr_assert_eq(rig_runs(&rig), 1);
     engine_stop(rig.engine);
 }
 
@@ -255,7 +153,7 @@ Test(engine, a_failed_fsync_ends_the_process, .exit_code = 1)
     rig_start(&rig);
     store_failing_set(rig.store, (struct store_failing_plan){
                                      .nth = 1, .moment = FAIL_AFTER, .status = STATUS_IO});
-    (void)ask_status(&rig, submit());
+    (void)rig_ask_status(&rig, rig_submit());
 }
 
 Test(engine, a_raised_epoch_ends_the_process, .exit_code = 1)
@@ -265,7 +163,7 @@ Test(engine, a_raised_epoch_ends_the_process, .exit_code = 1)
     rig_start(&rig);
     store_failing_set(rig.store, (struct store_failing_plan){
                                      .nth = 1, .moment = FAIL_BEFORE, .status = STATUS_SUPERSEDED});
-    (void)ask_status(&rig, submit());
+    (void)rig_ask_status(&rig, rig_submit());
 }
 
 Test(engine, a_store_that_cannot_begin_is_not_started_on_and_stays_the_callers)
@@ -287,14 +185,12 @@ Test(engine, a_parked_wait_is_answered_when_there_is_news)
     struct rig rig;
 
     rig_start(&rig);
-    struct question *wait = ask(&rig, wait_for_news());
-    cr_assert_eq(runs_known(&rig), 0); /* a lap after the wait was taken */
-    (void)pthread_mutex_lock(&wait->lock);
-    cr_assert_not(wait->is_answered);
-    (void)pthread_mutex_unlock(&wait->lock);
-    cr_assert_eq(ask_status(&rig, submit()), STATUS_OK);
+    struct question *wait = rig_ask(&rig, rig_wait());
+    cr_assert_eq(rig_runs(&rig), 0); /* a lap after the wait was taken */
+    cr_assert_not(question_is_answered(wait));
+    cr_assert_eq(rig_ask_status(&rig, rig_submit()), STATUS_OK);
 
-    cr_assert_eq(await(wait), STATUS_OK);
+    cr_assert_eq(question_await(wait), STATUS_OK);
     cr_assert_eq(wait->commits_before, 1);
     question_free(wait);
     engine_stop(rig.engine);
@@ -305,9 +201,9 @@ Test(engine, a_wait_with_news_is_answered_at_once)
     struct rig rig;
 
     rig_start(&rig);
-    cr_assert_eq(ask_status(&rig, submit()), STATUS_OK);
+    cr_assert_eq(rig_ask_status(&rig, rig_submit()), STATUS_OK);
 
-    cr_assert_eq(ask_status(&rig, wait_for_news()), STATUS_OK);
+    cr_assert_eq(rig_ask_status(&rig, rig_wait()), STATUS_OK);
     engine_stop(rig.engine);
 }
 
@@ -316,16 +212,14 @@ Test(engine, a_withdrawn_wait_is_answered_and_the_others_stay)
     struct rig rig;
 
     rig_start(&rig);
-    struct question *gone = ask(&rig, wait_for_news());
-    struct question *staying = ask(&rig, wait_for_news());
+    struct question *gone = rig_ask(&rig, rig_wait());
+    struct question *staying = rig_ask(&rig, rig_wait());
     engine_withdraw(rig.engine, gone);
 
-    cr_assert_eq(await(gone), STATUS_OK);
-    (void)pthread_mutex_lock(&staying->lock);
-    cr_assert_not(staying->is_answered);
-    (void)pthread_mutex_unlock(&staying->lock);
+    cr_assert_eq(question_await(gone), STATUS_OK);
+    cr_assert_not(question_is_answered(staying));
     engine_stop(rig.engine);
-    cr_assert_eq(await(staying), STATUS_STOPPING);
+    cr_assert_eq(question_await(staying), STATUS_STOPPING);
     question_free(gone);
     question_free(staying);
 }
@@ -337,11 +231,11 @@ Test(engine, stopping_answers_what_is_parked)
 
     rig_start(&rig);
     for (size_t i = 0; i < COUNT_OF(waits); i++)
-        waits[i] = ask(&rig, wait_for_news());
+        waits[i] = rig_ask(&rig, rig_wait());
     engine_stop(rig.engine);
 
     for (size_t i = 0; i < COUNT_OF(waits); i++) {
-        cr_assert_eq(await(waits[i]), STATUS_STOPPING);
+        cr_assert_eq(question_await(waits[i]), STATUS_STOPPING);
         question_free(waits[i]);
     }
 }
