@@ -62,6 +62,7 @@ struct visitor {
     } phase;
     int64_t deadline_ms;
     struct exchange *parked; /* a long poll whose hang-up is watched for */
+    bool has_hung_up;        /* and was seen */
     bool has_asked;          /* a request before this one            */
     bool is_cut;
 };

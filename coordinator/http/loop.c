@@ -34,6 +34,9 @@
 /* Answers that are being sent when the server stops. */
 #define LEAVE_MS 2000
 
+/* How often it looks meanwhile whether they are. */
+#define LEAVE_INTERVAL_MS 10
+
 /* ---- the mailbox --------------------------------------------------------- */
 
 void mail_post(struct exchange *exchange)
@@ -103,6 +106,7 @@ void visitor_unwatch(struct visitor *visitor)
     if (visitor->parked == NULL)
         return;
     visitor->parked = NULL;
+    visitor->has_hung_up = false;
     visitor->server->counts.waits_parked--;
     watch_drop(visitor->server, visitor->fd);
 }
@@ -272,6 +276,7 @@ static void on_visitor(struct visitor *visitor)
     case VISITOR_INSIDE: /* the only thing watched for is a hang-up */
         if (visitor->parked == NULL)
             break;
+        visitor->has_hung_up = true;
         server->counts.total_hang_ups++;
         engine_withdraw(server->engine, visitor->parked);
         break;
@@ -291,6 +296,9 @@ static void reap(struct server *server, int64_t now_ms)
     }
     for (struct visitor *visitor = server->visitors; visitor != NULL; visitor = next) {
         next = visitor->next;
+        /* Again and again: the engine forgets those that it has not parked yet. */
+        if (visitor->parked != NULL && (visitor->has_hung_up || server->is_leaving))
+            engine_withdraw(server->engine, visitor->parked);
         if (visitor->deadline_ms > now_ms || visitor->is_cut)
             continue;
         if (visitor->phase == VISITOR_INSIDE) {
@@ -311,7 +319,9 @@ static void begin_leaving(struct server *server)
     struct visitor *next;
 
     server->is_leaving = true;
-    server->leave_at_ms = clock_monotonic_ms() + LEAVE_MS;
+    server->reap_interval_ms = LEAVE_INTERVAL_MS;
+    server->next_reap_ms = clock_monotonic_ms();
+    server->leave_at_ms = server->next_reap_ms + LEAVE_MS;
     if (!server->is_deaf)
         watch_drop(server, server->listen_fd);
     (void)close(server->listen_fd);
@@ -319,8 +329,6 @@ static void begin_leaving(struct server *server)
         next = visitor->next;
         if (visitor->phase != VISITOR_INSIDE)
             visitor_free(visitor);
-        else if (visitor->parked != NULL)
-            engine_withdraw(server->engine, visitor->parked);
     }
 }
 

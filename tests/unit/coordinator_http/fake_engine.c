@@ -12,7 +12,7 @@ struct engine {
     pthread_cond_t changed;
     struct engine_call *mailbox; /* newest first */
     struct engine_call *parked;
-    int parked_count, queued_count;
+    int parked_count, queued_count, withdrawn_count;
     int counts[COMMAND_TICK + 1];
     bool wakes, holds, is_stopping;
     enum status failure;
@@ -176,6 +176,7 @@ void engine_post(struct engine *engine, struct engine_call *call)
 void engine_withdraw(struct engine *engine, void *context)
 {
     lock(engine);
+    engine->withdrawn_count++;
     answer_parked(engine, context, false);
     unlock(engine);
 }
@@ -219,6 +220,14 @@ void fake_engine_wake(struct engine *engine)
     engine->wakes = true;
     CHECK(pthread_cond_broadcast(&engine->changed) == 0);
     while (engine->wakes)
+        await(engine);
+    unlock(engine);
+}
+
+void fake_engine_await_withdrawn(struct engine *engine, int count)
+{
+    lock(engine);
+    while (engine->withdrawn_count < count)
         await(engine);
     unlock(engine);
 }

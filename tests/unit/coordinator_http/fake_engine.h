@@ -18,6 +18,9 @@ void fake_engine_await_parked(struct engine *engine, int count);
 /* Answers all parked long polls, and is back when that is done. */
 void fake_engine_wake(struct engine *engine);
 
+/* Waits until that many long polls were withdrawn, parked or not. */
+void fake_engine_await_withdrawn(struct engine *engine, int count);
+
 /* Every command but WAIT is answered with this. */
 void fake_engine_fail(struct engine *engine, enum status status);
 

@@ -54,6 +54,28 @@ Test(stop, a_request_in_the_engine_is_answered_first)
     buffer_release(&door.answer);
 }
 
+Test(stop, a_long_poll_that_the_engine_has_not_parked_yet_does_not_hold_it_up)
+{
+    struct door door;
+    pthread_t stopper;
+    int fd;
+
+    door_open(&door, NULL);
+    fd = wire_open(door.port);
+    fake_engine_hold(door.engine, true);
+    wire_say(fd, "GET /v1/agents/a1/wait?incarnation=1 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    fake_engine_await_held(door.engine, 1);
+    CHECK(pthread_create(&stopper, NULL, stop_main, door.server) == 0);
+    fake_engine_await_withdrawn(door.engine, 1);
+    fake_engine_hold(door.engine, false);
+    CHECK(pthread_join(stopper, NULL) == 0);
+
+    cr_assert_eq(wire_read_answer(fd, &door.answer), 204);
+    (void)close(fd);
+    engine_stop(door.engine);
+    buffer_release(&door.answer);
+}
+
 Test(stop, idle_connections_do_not_hold_it_up)
 {
     struct door door;
