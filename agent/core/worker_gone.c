@@ -31,7 +31,7 @@ static void end_by_death(struct foreman *foreman, struct slot *slot, const struc
         .output = input->output,
     };
 
-    if (head.lease == NULL || !head.has_started)
+    if (slot->told_count == 0 || head.lease == NULL || !head.has_started)
         return;
     slot->told_count--;
     (void)memmove(slot->told, slot->told + 1, slot->told_count * sizeof(slot->told[0]));

@@ -82,6 +82,23 @@ Test(leaving, a_second_signal_kills_and_the_test_is_lost)
     stage_close(&stage);
 }
 
+Test(leaving, a_second_signal_between_two_tests_loses_none)
+{
+    struct stage stage;
+    stage_open(&stage, 1);
+    stage_to_running(&stage, "a");
+    stage_starts(&stage, 1, 1);
+    stage_ends(&stage, 1, 1, OUTCOME_PASSED);
+    stage_input(&stage, INPUT_DRAIN, 0, NULL);
+    stage_answer(&stage);
+    stage_input(&stage, INPUT_DRAIN, 0, NULL);
+    stage_forget(&stage);
+
+    stage_gone(&stage, 1, "signal 9 (SIGKILL)");
+    stage_expect(&stage, "spool 1 attempt 11 #1 passed; drop 1");
+    stage_close(&stage);
+}
+
 Test(leaving, an_unreachable_coordinator_does_not_hold_it_for_ever)
 {
     struct stage stage;
