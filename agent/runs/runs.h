@@ -44,11 +44,12 @@ struct runs *runs_new(const struct runs_settings *settings);
  * this is for the end of the process. */
 void runs_free(struct runs *runs);
 
-void runs_prepare(struct runs *runs, int64_t run, bool with_databases);
-void runs_forget(struct runs *runs, int64_t run);
+void runs_prepare(struct runs *runs, int64_t number, bool with_databases);
+void runs_forget(struct runs *runs, int64_t number);
 
 /* A run whose tree is ready; else NULL. */
-const struct run_work *runs_work(const struct runs *runs, int64_t run, const char **out_tree_dir);
+const struct run_work *runs_work(const struct runs *runs, int64_t number,
+                                 const char **out_tree_dir);
 
 /* The strictest wish of a suite's databases: how often a slot needs a new clone. */
 enum suite_fresh suite_strictest_fresh(const struct suite *suite);

@@ -279,7 +279,7 @@ enum status http_call(struct http_client *client, const struct http_request *req
     enum status status =
         http_transfer_finish(transfer, curl_easy_perform(transfer->easy), &body, err);
 
-    if (status == STATUS_OK && !buffer_add(reply, body->at, body->len))
+    if (status == STATUS_OK && body != NULL && !buffer_add(reply, body->at, body->len))
         status = error_set(err, STATUS_TOO_BIG, "the answer is longer than %zu bytes", reply->max);
     http_transfer_free(transfer);
     return status;
