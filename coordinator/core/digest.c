@@ -1,0 +1,152 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/core/state.h"
+#include "shared/base/hash.h"
+
+/* The durable state as one hash: live agents by name, open runs by number, open leases by token. No
+ * pencil, nothing of this process (epoch, counters, totals), nothing that follows from the rest
+ * (the queue's lanes). */
+
+static void add_number(struct hash *hash, int64_t number)
+{
+    unsigned char bytes[8];
+
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (unsigned char)((uint64_t)number >> (8 * i));
+    hash_add(hash, bytes, sizeof(bytes));
+}
+
+static void add_labels(struct hash *hash, const struct label *labels, size_t count)
+{
+    add_number(hash, (int64_t)count);
+    for (size_t i = 0; i < count; i++) {
+        hash_add_text(hash, labels[i].name);
+        hash_add_text(hash, labels[i].value);
+    }
+}
+
+static void add_agent(struct hash *hash, const struct agent *agent)
+{
+    hash_add_text(hash, agent->name);
+    add_number(hash, agent->incarnation);
+    add_number(hash, agent->acknowledged);
+    add_number(hash, agent->sync_no);
+    add_labels(hash, agent->labels, agent->labels_count);
+}
+
+static void add_test(struct hash *hash, const struct test *test)
+{
+    const struct attempt *attempt = NULL;
+
+    hash_add_text(hash, test->id);
+    hash_add_text(hash, test->group);
+    add_number(hash, test->phase);
+    add_number(hash, test->estimate_us);
+    add_number(hash, test->state);
+    add_number(hash, test->verdict);
+    add_number(hash, test->lease != NULL ? test->lease->token : 0);
+    add_number(hash, test->attempts_count);
+    for (attempt = test->attempts; attempt != NULL; attempt = attempt->next) {
+        hash_add_text(hash, attempt->agent);
+        add_number(hash, attempt->lease);
+        add_number(hash, attempt->kind);
+        add_number(hash, attempt->outcome);
+        add_number(hash, attempt->use);
+    }
+}
+
+static void add_counts(struct hash *hash, const struct run_counts *counts)
+{
+    const int64_t numbers[] = {
+        counts->collected, counts->passed,  counts->failed,    counts->error,    counts->skipped,
+        counts->flaky,     counts->crashed, counts->timed_out, counts->not_run,  counts->attempts,
+        counts->retries,   counts->lost,    counts->late,      counts->problems,
+    };
+
+    for (size_t i = 0; i < COUNT_OF(numbers); i++)
+        add_number(hash, numbers[i]);
+}
+
+static void add_lease(struct hash *hash, const struct lease *lease)
+{
+    add_number(hash, lease->token);
+    add_number(hash, lease->kind);
+    hash_add_text(hash, lease->agent->name);
+    add_number(hash, lease->agent->incarnation);
+    add_number(hash, lease->slot);
+    add_number(hash, lease->sync_no);
+    add_number(hash, (int64_t)lease->outstanding);
+    for (size_t i = 0; i < lease->items_count; i++) {
+        add_number(hash, lease->items[i].test);
+        add_number(hash, lease->items[i].kind);
+    }
+}
+
+static void add_run(struct hash *hash, const struct run *run)
+{
+    const struct lease *lease = NULL;
+
+    add_number(hash, run->number);
+    hash_add_text(hash, run->submission->key);
+    hash_add_text(hash, run->submission->suite->name);
+    add_number(hash, run->state);
+    add_number(hash, run->submitted_ms);
+    add_number(hash, run->selected);
+    add_number(hash, run->retries_used);
+    add_counts(hash, &run->counts);
+    add_number(hash, (int64_t)run->tests_count);
+    for (size_t i = 0; i < run->tests_count; i++)
+        add_test(hash, &run->tests[i]);
+    for (size_t i = 0; i < run->queue.places_count; i++)
+        add_number(hash, run->queue.order[i]);
+    DL_FOREACH2(run->leases, lease, run_next)
+    add_lease(hash, lease);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct agent *const *left = a;
+    const struct agent *const *right = b;
+
+    return strcmp((*left)->name, (*right)->name);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct run *const *left = a;
+    const struct run *const *right = b;
+
+    return ((*left)->number > (*right)->number) - ((*left)->number < (*right)->number);
+}
+
+static void add_agents(struct hash *hash, const struct core *core)
+{
+    CLEANUP(mem_freep)
+    const struct agent **live = mem_alloc(HASH_COUNT(core->agents) * sizeof(*live));
+    size_t count = 0;
+
+    for (const struct agent *agent = core->agents; agent != NULL; agent = agent->hh.next)
+        if (agent->is_live)
+            live[count++] = agent;
+    qsort(live, count, sizeof(*live), by_name);
+    for (size_t i = 0; i < count; i++)
+        add_agent(hash, live[i]);
+}
+
+void core_digest(const struct core *core, char out_hex[65])
+{
+    CLEANUP(mem_freep)
+    const struct run **open = mem_alloc(core->open_count * sizeof(*open));
+    struct hash hash;
+    size_t count = 0;
+
+    hash_init(&hash);
+    add_agents(&hash, core);
+    for (const struct run *run = core->open_runs; run != NULL; run = run->next)
+        open[count++] = run;
+    qsort(open, count, sizeof(*open), by_number);
+    for (size_t i = 0; i < count; i++)
+        add_run(&hash, open[i]);
+    hash_final(&hash, out_hex);
+}
