@@ -5,7 +5,6 @@
  *
  * Started in the order store, engine, door; stopped the other way round. */
 
-#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,6 +31,7 @@ static void tell_supervisor(const char *text)
 {
     const char *path = getenv("NOTIFY_SOCKET"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
     struct sockaddr_un to = {.sun_family = AF_UNIX};
+    struct error err = {.status = STATUS_OK};
 
     if (path == NULL || strlen(path) == 0 || strlen(path) >= sizeof(to.sun_path))
         return;
@@ -43,8 +43,10 @@ static void tell_supervisor(const char *text)
         return;
     socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
     if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&to, len) < 0)
-        log_warning("supervisor_silent", "text=%s", log_quote(strerror(errno)));
+        (void)error_set_errno(&err, "cannot write to '%s'", path);
     (void)close(fd);
+    if (err.status != STATUS_OK)
+        log_warning("supervisor_silent", "text=%s", log_quote(err.text));
 }
 
 static enum status write_port(const struct coordinator_settings *settings, uint16_t port,

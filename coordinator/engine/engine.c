@@ -28,8 +28,12 @@
 /* The longest sleep; only bounds the arithmetic. */
 #define SLEEP_MS_MAX ((int64_t)3600 * 1000)
 
+struct parked_wait {
+    struct engine_call *call;
+};
+
 struct parked {
-    struct engine_call **calls; /* in order of arrival, so also of wait_until_ms */
+    struct parked_wait *waits; /* in order of arrival, so also of wait_until_ms */
     size_t count, cap;
     size_t seen; /* so many of them were asked about news since the core changed last */
 };
@@ -281,7 +285,7 @@ static void handle(struct engine *engine, struct instant now, struct engine_call
     if (call->command.kind == COMMAND_WAIT) {
         if (call->wait_until_ms != WAIT_WITHDRAWN)
             call->wait_until_ms = now.now_ms + LONG_POLL_MS_MAX;
-        VEC_PUSH(engine->parked.calls, engine->parked.count, engine->parked.cap) = call;
+        VEC_PUSH(engine->parked.waits, engine->parked.count, engine->parked.cap).call = call;
         return;
     }
     if (engine->is_degraded) {
@@ -358,7 +362,7 @@ static void visit_parked(struct engine *engine, int64_t now_ms)
     size_t kept = 0;
 
     for (size_t i = 0; i < parked->count; i++) {
-        struct engine_call *call = parked->calls[i];
+        struct engine_call *call = parked->waits[i].call;
         bool is_over = call->wait_until_ms <= now_ms;
 
         if (!is_over && i >= parked->seen && engine->core != NULL && !engine->is_degraded)
@@ -366,7 +370,7 @@ static void visit_parked(struct engine *engine, int64_t now_ms)
         if (is_over)
             answer(call, STATUS_OK, NULL);
         else
-            parked->calls[kept++] = call;
+            parked->waits[kept++].call = call;
     }
     parked->count = kept;
     parked->seen = engine->is_degraded ? 0 : kept;
@@ -376,8 +380,8 @@ static void withdraw(struct engine *engine, const struct haul *haul)
 {
     for (size_t i = 0; i < haul->withdrawn_count; i++)
         for (size_t j = 0; j < engine->parked.count; j++)
-            if (engine->parked.calls[j]->context == haul->withdrawn[i])
-                engine->parked.calls[j]->wait_until_ms = WAIT_WITHDRAWN;
+            if (engine->parked.waits[j].call->context == haul->withdrawn[i])
+                engine->parked.waits[j].call->wait_until_ms = WAIT_WITHDRAWN;
     free(haul->withdrawn);
 }
 
@@ -412,8 +416,8 @@ static int64_t sleep_ms(const struct engine *engine)
         until_ms = due_ms;
     if (!engine->is_degraded && core_next_deadline_ms(engine->core) < until_ms)
         until_ms = core_next_deadline_ms(engine->core);
-    if (engine->parked.count > 0 && engine->parked.calls[0]->wait_until_ms < until_ms)
-        until_ms = engine->parked.calls[0]->wait_until_ms;
+    if (engine->parked.count > 0 && engine->parked.waits[0].call->wait_until_ms < until_ms)
+        until_ms = engine->parked.waits[0].call->wait_until_ms;
     return until_ms > now_ms ? until_ms - now_ms : 0;
 }
 
@@ -454,7 +458,7 @@ static void answer_rest(struct engine *engine)
         answer(call, STATUS_STOPPING, text);
     }
     for (size_t i = 0; i < engine->parked.count; i++)
-        answer(engine->parked.calls[i], STATUS_STOPPING, text);
+        answer(engine->parked.waits[i].call, STATUS_STOPPING, text);
     engine->parked.count = 0;
 }
 
@@ -493,7 +497,7 @@ static void engine_free(struct engine *engine)
     core_drop(engine);
     fact_list_release(&engine->facts);
     mailbox_release(&engine->box);
-    free(engine->parked.calls);
+    free(engine->parked.waits);
     free(engine->pool);
     free(engine);
 }

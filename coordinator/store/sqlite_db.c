@@ -83,6 +83,7 @@ void db_close(struct db *db)
 static enum status prepare(struct db *db, const char *sql, sqlite3_stmt **out_stmt,
                            struct error *err)
 {
+    *out_stmt = NULL;
     for (size_t i = 0; i < db->queries_count; i++)
         if (db->queries[i].sql == sql) {
             *out_stmt = db->queries[i].stmt;
@@ -158,7 +159,7 @@ enum status db_next(struct db *db, sqlite3_stmt *stmt, bool *out_has_row, struct
 
 enum status db_do(struct db *db, struct error *err, const char *sql, const char *types, ...)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     bool has_row = true;
     va_list args;
 
@@ -173,7 +174,7 @@ enum status db_do(struct db *db, struct error *err, const char *sql, const char 
 enum status db_number(struct db *db, int64_t fallback, int64_t *out_value, struct error *err,
                       const char *sql, const char *types, ...)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     bool has_row = false;
     va_list args;
 

@@ -56,9 +56,13 @@ struct memory_history {
     int64_t duration_us;
 };
 
+struct shelf_place {
+    struct book *book;
+};
+
 struct memory_store {
     struct store base;
-    struct book **books;
+    struct shelf_place *books;
     size_t books_count, books_cap;
     struct memory_agent *agents;
     size_t agents_count, agents_cap;
@@ -76,8 +80,8 @@ static struct memory_store *memory_of(struct store *store)
 static struct book *book_find(struct memory_store *memory, int64_t run)
 {
     for (size_t i = memory->books_count; i-- > 0;)
-        if (memory->books[i]->run == run)
-            return memory->books[i];
+        if (memory->books[i].book->run == run)
+            return memory->books[i].book;
     return NULL;
 }
 
@@ -89,7 +93,7 @@ static struct book *book_of(struct memory_store *memory, int64_t run)
         return book;
     book = mem_zalloc(sizeof(*book));
     book->run = run;
-    VEC_PUSH(memory->books, memory->books_count, memory->books_cap) = book;
+    VEC_PUSH(memory->books, memory->books_count, memory->books_cap).book = book;
     return book;
 }
 
@@ -370,7 +374,7 @@ static enum status memory_load(struct store *store, int64_t wall_ms,
             visit(context, &synced);
     }
     for (size_t i = 0; i < memory->books_count; i++) {
-        const struct book *book = memory->books[i];
+        const struct book *book = memory->books[i].book;
 
         if (book->run == 0)
             continue;
@@ -417,14 +421,14 @@ static enum status memory_tidy(struct store *store, int64_t wall_ms, int64_t kee
     (void)err;
     *out_more = false;
     for (size_t i = 0; i < memory->books_count && keep_ms > 0; i++) {
-        struct book *book = memory->books[i];
+        struct book *book = memory->books[i].book;
 
         if (!book->has_ended || book->ended_ms > wall_ms - keep_ms)
             continue;
         book_free(book);
         memory->books_count--;
         (void)memmove(&memory->books[i], &memory->books[i + 1],
-                      (memory->books_count - i) * sizeof(struct book *));
+                      (memory->books_count - i) * sizeof(struct shelf_place));
         *out_more = true;
         break;
     }
@@ -436,7 +440,7 @@ static void memory_close(struct store *store)
     struct memory_store *memory = memory_of(store);
 
     for (size_t i = 0; i < memory->books_count; i++)
-        book_free(memory->books[i]);
+        book_free(memory->books[i].book);
     for (size_t i = 0; i < memory->history_count; i++) {
         free(memory->history[i].suite_name);
         free(memory->history[i].id);
@@ -504,12 +508,14 @@ static enum status memory_report(struct reader *reader, int64_t run, struct aren
 static enum status memory_run(struct reader *reader, int64_t run, struct arena *arena,
                               struct run_view *out_view, struct error *err)
 {
+    const struct book *book = run > 0 ? book_find(seen_by(reader), run) : NULL;
     struct run_report report;
-    enum status status = memory_report(reader, run, arena, &report, err);
 
-    if (status == STATUS_OK)
-        *out_view = *report.run;
-    return status;
+    if (book == NULL)
+        return error_set(err, STATUS_NOT_FOUND, "no run '%lld'", (long long)run);
+    fold_book(book, arena, &report);
+    *out_view = *report.run;
+    return STATUS_OK;
 }
 
 static enum status memory_runs(struct reader *reader, int64_t limit, struct arena *arena,
@@ -523,9 +529,9 @@ static enum status memory_runs(struct reader *reader, int64_t limit, struct aren
     for (size_t i = memory->books_count; i-- > 0 && (int64_t)out_list->runs_count < limit;) {
         struct run_report report;
 
-        if (memory->books[i]->run == 0)
+        if (memory->books[i].book->run == 0)
             continue;
-        fold_book(memory->books[i], arena, &report);
+        fold_book(memory->books[i].book, arena, &report);
         out_list->runs[out_list->runs_count++] = *report.run;
     }
     return STATUS_OK;

@@ -59,8 +59,8 @@ Test(engine, every_post_of_many_threads_is_answered_once_and_durable)
     for (size_t i = 0; i < POSTERS; i++)
         (void)pthread_join(threads[i], NULL);
 
-    cr_assert_eq(rig_runs(&rig), POSTERS * POSTS_PER_POSTER);
-    cr_assert_leq(store_failing_commits(rig.store), POSTERS * POSTS_PER_POSTER);
+    cr_assert_eq(rig_runs(&rig), (int64_t)POSTERS * POSTS_PER_POSTER);
+    cr_assert_leq(store_failing_commits(rig.store), (int64_t)POSTERS * POSTS_PER_POSTER);
     engine_stop(rig.engine);
 }
 

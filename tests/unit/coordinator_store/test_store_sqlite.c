@@ -187,7 +187,7 @@ Test(store_sqlite, damage_is_found_at_the_start)
     CLEANUP(mem_freep) char *path = path_in(&bench, "muster.db");
     int fd = open(path, O_WRONLY);
     off_t size = lseek(fd, 0, SEEK_END);
-    for (off_t at = 3 * 4096; at < size; at += 4096)
+    for (off_t at = (off_t)3 * 4096; at < size; at += 4096)
         cr_assert_eq(pwrite(fd, zeros, sizeof(zeros), at), (ssize_t)sizeof(zeros));
     (void)close(fd);
 
