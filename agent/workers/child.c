@@ -322,7 +322,9 @@ static char **command_line(const struct child *child, const struct child_plan *p
 
     while (plan->argv[argc] != NULL)
         argc++;
-    char **argv = arena_array(arena, OPTIONS_MAX + 2 * plan->show_count + argc + 2, sizeof(*argv));
+    /* Beside them: the helper, the dashes and the closing NULL. */
+    size_t most = OPTIONS_MAX + 2 * plan->show_count + argc + 3;
+    char **argv = arena_array(arena, most, sizeof(*argv));
     lease_book_path(group->book, child->record, record);
 
     argv[at++] = arena_strdup(arena, group->helper_path);
@@ -350,6 +352,7 @@ static char **command_line(const struct child *child, const struct child_plan *p
     argv[at++] = arena_strdup(arena, "--");
     for (size_t i = 0; i < argc; i++)
         argv[at++] = arena_strdup(arena, plan->argv[i]);
+    CHECK(at < most);
     return argv;
 }
 
