@@ -244,9 +244,9 @@ static enum status save_report(struct api *api, int64_t run, const char *format,
 {
     CLEANUP(buffer_release) struct buffer bytes;
 
+    buffer_init(&bytes, REPORT_BYTES_MAX);
     if (path == NULL)
         return STATUS_OK;
-    buffer_init(&bytes, REPORT_BYTES_MAX);
     enum status status = api_report(api, run, format, &bytes, err);
     if (status == STATUS_OK)
         status = file_write_atomic(path, bytes.at, bytes.len, 0644, err);

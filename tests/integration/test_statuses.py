@@ -52,7 +52,7 @@ class Statuses(IntegrationTest):
 
     def test_nothing_collected_is_4(self):
         where = self.suite({**unittest_suite("none", ""), })
-        self.expect(where, 4, "nothing")
+        self.expect(where, 4, "no tests were found")
         self.expect(where, 0, args=("--allow-empty",))
 
     def test_a_wrong_suite_file_is_2_and_names_file_line_and_key(self):
