@@ -60,6 +60,7 @@ struct visitor {
         VISITOR_INSIDE,   /* in a hall                              */
         VISITOR_REFUSED,  /* was sent away; its last bytes are read */
     } phase;
+    struct hall *hall; /* VISITOR_INSIDE */
     int64_t deadline_ms;
     struct exchange *parked; /* a long poll whose hang-up is watched for */
     bool has_hung_up;        /* and was seen */

@@ -278,6 +278,7 @@ void exchange_return(struct exchange *exchange)
     if (exchange->server->is_leaving)
         exchange->answer.closes = true;
     MHD_resume_connection(exchange->connection);
+    exchange->visitor->hall->is_due = true; /* one walk over its suspended for the whole batch */
 }
 
 /* ---- libmicrohttpd ------------------------------------------------------- */

@@ -74,9 +74,6 @@ static void read_mail(struct server *server)
         exchange_return(first);
         first = next;
     }
-    /* One walk over the suspended for the whole batch. */
-    for (size_t i = 0; i < HALL_COUNT; i++)
-        server->halls[i].is_due = true;
 }
 
 /* ---- visitors ------------------------------------------------------------ */
@@ -175,6 +172,7 @@ static void enter(struct visitor *visitor, enum hall_name name)
         return;
     }
     visitor->phase = VISITOR_INSIDE;
+    visitor->hall = hall;
     server->arriving = visitor;
     enum MHD_Result is_in =
         MHD_add_connection(hall->daemon, fd, (const struct sockaddr *)&peer, peer_len);
