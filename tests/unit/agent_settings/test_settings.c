@@ -7,7 +7,7 @@
 
 #include "agent/settings.h"
 
-#define WORDS_MAX 16
+#define WORDS_MAX 32
 
 static struct arena arena;
 
@@ -31,8 +31,10 @@ static enum status read_line(const char *line, struct agent_settings *settings,
     int count = 1;
 
     for (char *word = strtok(arena_strdup(&arena, line), " "); word != NULL;
-         word = strtok(NULL, " "))
+         word = strtok(NULL, " ")) {
+        cr_assert_lt(count, WORDS_MAX);
         words[count++] = word;
+    }
     *err = (struct error){.text = ""};
     return agent_settings_read(count, words, &arena, settings, wish, err);
 }
