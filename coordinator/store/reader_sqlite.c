@@ -275,10 +275,11 @@ static enum status fold_run(struct db *db, int64_t run, struct arena *arena,
     struct run_fold fold;
     sqlite3_stmt *stmt;
     bool has_row;
-    enum status status = db_ask(db, &stmt, err,
-                                "SELECT seq, kind, bytes FROM ledger WHERE run=? AND run>0"
-                                " ORDER BY seq",
-                                "i", run);
+    enum status status = expect_run(db, run, err);
+
+    if (status == STATUS_OK)
+        status = db_ask(db, &stmt, err,
+                        "SELECT seq, kind, bytes FROM ledger WHERE run=? ORDER BY seq", "i", run);
 
     fold_init(&fold, run, arena);
     while (status == STATUS_OK && (status = db_next(db, stmt, &has_row, err)) == STATUS_OK &&

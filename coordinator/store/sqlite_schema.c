@@ -9,6 +9,7 @@
  *     marks     where in the ledger the facts are that a start or a reader asks for by kind;
  *               those of a lease go when it ends
  *     attempts  without output and details, which only the ledger holds
+ *     gone_runs runs that are deleted, as long as there is something left of them
  *     secrets   values of secret variables, until the run ends
  *     history   how long tests took, by suite and id */
 static const char migration_1[] =
@@ -43,6 +44,7 @@ static const char migration_1[] =
     "CREATE TABLE secrets("
     "  run INTEGER NOT NULL, name TEXT NOT NULL, value TEXT, fallback TEXT,"
     "  PRIMARY KEY (run, name)) WITHOUT ROWID, STRICT;"
+    "CREATE TABLE gone_runs(run INTEGER PRIMARY KEY) STRICT;"
     "CREATE TABLE history("
     "  suite TEXT NOT NULL, id TEXT NOT NULL, duration_us INTEGER NOT NULL,"
     "  updated_ms INTEGER NOT NULL, PRIMARY KEY (suite, id)) WITHOUT ROWID, STRICT;";

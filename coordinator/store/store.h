@@ -69,7 +69,7 @@ struct store_ops {
     void (*close)(struct store *store);
 
     /* What can wait until the replies are out, in small bounded steps: a checkpoint when the log has grown, and
-     * one finished run that ended more than keep_ms ago (0: all are kept) with all that belongs to it.
+     * a step of deleting a finished run that ended more than keep_ms ago (0: all are kept).
      * *out_more: there is more of it, call again soon.  Failures are as commit's. */
     enum status (*tidy)(struct store *store, int64_t wall_ms, int64_t keep_ms, bool *out_more,
                         struct error *err);

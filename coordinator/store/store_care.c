@@ -11,12 +11,17 @@
 
 /* ---- pruning ------------------------------------------------------------------------ */
 
-static enum status delete_run(struct db *db, int64_t run, struct error *err)
+/* A step deletes about so many rows; more would hold up the next lap. */
+#define PRUNE_ROWS INT64_C(5000)
+
+/* From here on nobody sees the run; its rows go afterwards, in steps. */
+static enum status hide_run(struct db *db, int64_t run, struct error *err)
 {
     static const char *const statements[] = {
-        "DELETE FROM ledger WHERE run=?",  "DELETE FROM marks WHERE run=?",
-        "DELETE FROM tests WHERE run=?",   "DELETE FROM attempts WHERE run=?",
-        "DELETE FROM secrets WHERE run=?", "DELETE FROM runs WHERE run=?",
+        "INSERT OR IGNORE INTO gone_runs VALUES(?)",
+        "DELETE FROM marks WHERE run=?",
+        "DELETE FROM secrets WHERE run=?",
+        "DELETE FROM runs WHERE run=?",
     };
     enum status status = db_script(db, "BEGIN IMMEDIATE", err);
 
@@ -29,28 +34,52 @@ static enum status delete_run(struct db *db, int64_t run, struct error *err)
     return status;
 }
 
-enum status sqlite_prune_run(struct sqlite_store *sqlite, int64_t before_ms, bool *out_found,
-                             struct error *err)
+/* Each statement is a transaction of its own; the first that finds something is the step. */
+static enum status delete_some(struct db *db, int64_t run, struct error *err)
 {
+    static const char *const statements[] = {
+        "DELETE FROM ledger WHERE run=?1 AND seq IN"
+        " (SELECT seq FROM ledger WHERE run=?1 ORDER BY seq LIMIT ?2)",
+        "DELETE FROM attempts WHERE run=?1 AND seq IN"
+        " (SELECT seq FROM attempts WHERE run=?1 ORDER BY seq LIMIT ?2)",
+        "DELETE FROM tests WHERE run=?1 AND test IN"
+        " (SELECT test FROM tests WHERE run=?1 ORDER BY test LIMIT ?2)",
+    };
+
+    for (size_t i = 0; i < COUNT_OF(statements); i++) {
+        enum status status = db_do(db, err, statements[i], "ii", run, PRUNE_ROWS);
+
+        if (status != STATUS_OK || sqlite3_changes(db->handle) > 0)
+            return status;
+    }
+    return db_do(db, err, "DELETE FROM gone_runs WHERE run=?", "i", run);
+}
+
+enum status sqlite_prune_step(struct sqlite_store *sqlite, int64_t before_ms, bool *out_found,
+                              struct error *err)
+{
+    struct db *db = &sqlite->db;
     int64_t run;
-    enum status status = db_number(&sqlite->db, 0, &run, err,
-                                   "SELECT run FROM runs WHERE state='ended' AND ended_ms<=?"
-                                   " ORDER BY run LIMIT 1",
-                                   "i", before_ms);
+    enum status status = db_number(db, 0, &run, err, "SELECT min(run) FROM gone_runs", "");
 
     *out_found = false;
-    if (status != STATUS_OK || run == 0)
-        return status;
-    status = delete_run(&sqlite->db, run, err);
-    *out_found = status == STATUS_OK;
+    if (status == STATUS_OK && run != 0) {
+        status = delete_some(db, run, err);
+    } else if (status == STATUS_OK) {
+        status = db_number(db, 0, &run, err,
+                           "SELECT run FROM runs WHERE state='ended' AND ended_ms<=?"
+                           " ORDER BY run LIMIT 1",
+                           "i", before_ms);
+        if (status == STATUS_OK && run != 0)
+            status = hide_run(db, run, err);
+    }
+    *out_found = status == STATUS_OK && run != 0;
     sqlite->ends_count = 0;
     return status;
 }
 
 enum status sqlite_prune_fleet(struct sqlite_store *sqlite, bool *out_found, struct error *err)
 {
-    /* A step deletes at most so many; more would hold up the next lap. */
-    static const int64_t step = 10000;
     struct db *db = &sqlite->db;
     int64_t first;
     int64_t last;
@@ -64,27 +93,33 @@ enum status sqlite_prune_fleet(struct sqlite_store *sqlite, bool *out_found, str
         return status;
     *out_found = true;
     int64_t upto = last - STORE_FLEET_ENTRIES_MAX;
-    if (upto > first + step)
-        upto = first + step;
+    if (upto > first + PRUNE_ROWS)
+        upto = first + PRUNE_ROWS;
     return db_do(db, err, "DELETE FROM ledger WHERE run=0 AND seq<=?", "i", upto);
 }
 
 enum status store_prune(const char *dir, const char *pool, int64_t wall_ms, int64_t keep_ms,
                         int64_t *out_deleted, struct error *err)
 {
+    static const char count_sql[] = "SELECT count(*) FROM runs";
     struct store *store;
+    int64_t before = 0;
+    int64_t after = 0;
     bool has_found = true;
     enum status status = store_sqlite_open(dir, pool, &store, err);
 
     *out_deleted = 0;
     if (status != STATUS_OK)
         return status;
-    while (status == STATUS_OK && has_found) {
-        status = sqlite_prune_run(sqlite_of(store), wall_ms - keep_ms, &has_found, err);
-        *out_deleted += status == STATUS_OK && has_found ? 1 : 0;
-    }
+    struct db *db = &sqlite_of(store)->db;
+    status = db_number(db, 0, &before, err, count_sql, "");
+    while (status == STATUS_OK && has_found)
+        status = sqlite_prune_step(sqlite_of(store), wall_ms - keep_ms, &has_found, err);
+    if (status == STATUS_OK)
+        status = db_number(db, 0, &after, err, count_sql, "");
+    *out_deleted = before - after;
     if (status == STATUS_OK && *out_deleted > 0)
-        status = db_script(&sqlite_of(store)->db, "VACUUM", err);
+        status = db_script(db, "VACUUM", err);
     store->ops->close(store);
     return status;
 }

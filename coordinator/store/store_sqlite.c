@@ -250,7 +250,7 @@ static enum status sqlite_tidy(struct store *store, int64_t wall_ms, int64_t kee
     if (status != STATUS_OK || wall_ms < sqlite->asked_prune_ms + PRUNE_INTERVAL_MS)
         return status;
     if (keep_ms > 0)
-        status = sqlite_prune_run(sqlite, wall_ms - keep_ms, out_more, err);
+        status = sqlite_prune_step(sqlite, wall_ms - keep_ms, out_more, err);
     if (status == STATUS_OK && !*out_more)
         status = sqlite_prune_fleet(sqlite, out_more, err);
     if (!*out_more)

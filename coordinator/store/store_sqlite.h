@@ -45,9 +45,10 @@ enum status sqlite_load(struct store *store, int64_t wall_ms,
 enum status sqlite_history(struct store *store, const char *suite_name, struct arena *arena,
                            struct history *out_history, struct error *err) MUST_USE;
 
-/* Deletes the oldest finished run that ended before `before_ms`, in a transaction of its own. */
-enum status sqlite_prune_run(struct sqlite_store *sqlite, int64_t before_ms, bool *out_found,
-                             struct error *err) MUST_USE;
+/* One bounded step: hides the oldest finished run that ended before `before_ms`, or deletes rows of one
+ * that is hidden.  *out_found: it did something. */
+enum status sqlite_prune_step(struct sqlite_store *sqlite, int64_t before_ms, bool *out_found,
+                              struct error *err) MUST_USE;
 
 /* Drops the oldest entries of the fleet's ledger past STORE_FLEET_ENTRIES_MAX; same. */
 enum status sqlite_prune_fleet(struct sqlite_store *sqlite, bool *out_found,

@@ -432,5 +432,22 @@ Test(store_sqlite, pruning_is_for_stopped_coordinators_and_gives_back_what_is_ol
     cr_assert_eq(store_prune(bench.dir, "default", STORY_WALL_MS * 2, 1000, &deleted, &err),
                  STATUS_OK);
     cr_assert_eq(deleted, 1);
+    static const char *const tables[] = {"SELECT count(*) FROM ledger WHERE run>0",
+                                         "SELECT count(*) FROM marks",
+                                         "SELECT count(*) FROM tests",
+                                         "SELECT count(*) FROM attempts",
+                                         "SELECT count(*) FROM runs",
+                                         "SELECT count(*) FROM secrets",
+                                         "SELECT count(*) FROM gone_runs"};
+    CLEANUP(mem_freep) char *path = path_in(&bench, "muster.db");
+    struct db db;
+    cr_assert_eq(db_open(&db, path, DB_READER, &err), STATUS_OK);
+    for (size_t i = 0; i < COUNT_OF(tables); i++) {
+        int64_t left;
+
+        cr_assert_eq(db_number(&db, -1, &left, &err, tables[i], ""), STATUS_OK);
+        cr_assert_eq(left, 0, "%s: %lld", tables[i], (long long)left);
+    }
+    db_close(&db);
     remove_bench(&bench);
 }
