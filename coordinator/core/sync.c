@@ -267,9 +267,8 @@ static void leave(struct desk *desk, struct agent *agent, int64_t acknowledged,
 }
 
 static void work(struct desk *desk, struct agent *agent, const struct sync_request *request,
-                 struct sync_response *response)
+                 size_t facts_before, struct sync_response *response)
 {
-    size_t facts_before = desk->facts->count;
     int64_t acknowledged = agent->acknowledged;
 
     agent->heard_sync_no = request->sync_no;
@@ -312,11 +311,14 @@ enum status sync_handle(struct desk *desk, const struct sync_request *request,
                        agent->incarnation == request->incarnation &&
                        agent->heard_sync_no == request->sync_no;
 
+    /* Who joins is written with its numbers: one that was lost and comes back keeps them. */
+    size_t facts_before = desk->facts->count;
+
     agent = join(desk, agent, request);
     if (is_repeated)
         desk->core->stats.total_repeated_syncs++;
     else
-        work(desk, agent, request, out_response);
+        work(desk, agent, request, facts_before, out_response);
     note_heard(desk, agent);
     answer(desk, agent, request, out_response);
     return STATUS_OK;

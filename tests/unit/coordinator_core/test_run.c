@@ -40,3 +40,23 @@ Test(run, is_made_once_for_each_key)
     cr_assert_eq(stage_count(&stage, FACT_RUN_SUBMITTED), 2UL);
     stage_release(&stage);
 }
+
+Test(run, an_agent_that_was_lost_and_comes_back_is_written_with_its_numbers)
+{
+    struct stage stage;
+    struct player player;
+
+    stage_init(&stage);
+    player_init(&player, &stage, "a", 1);
+    (void)stage_run(&stage, &player, stage_submission(&stage, "k"), stage_tests(&stage, 3, 0), 3);
+    player_play(&player, 100);
+    stage_pass(&stage, AGENT_LOST_MS + LONG_POLL_MS_MAX);
+    stage_tick(&stage);
+    cr_assert_eq(stage_count_new(&stage, FACT_AGENT_GONE), 1UL);
+
+    /* A store knows of a joined agent only what is said after it. */
+    cr_assert_not_null(player_sync(&player));
+    cr_assert_eq(stage_count_new(&stage, FACT_AGENT_JOINED), 1UL);
+    cr_assert_eq(stage_count_new(&stage, FACT_AGENT_SYNCED), 1UL);
+    stage_release(&stage);
+}
