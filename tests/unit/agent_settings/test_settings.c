@@ -28,10 +28,11 @@ static enum status read_line(const char *line, struct agent_settings *settings,
                              enum option_wish *wish, struct error *err)
 {
     char *words[WORDS_MAX] = {arena_strdup(&arena, "muster-agent")};
+    char *rest = NULL;
     int count = 1;
 
-    for (char *word = strtok(arena_strdup(&arena, line), " "); word != NULL;
-         word = strtok(NULL, " ")) {
+    for (char *word = strtok_r(arena_strdup(&arena, line), " ", &rest); word != NULL;
+         word = strtok_r(NULL, " ", &rest)) {
         cr_assert_lt(count, WORDS_MAX);
         words[count++] = word;
     }
@@ -83,9 +84,14 @@ Test(settings, the_environment_says_it_too_and_the_line_wins)
     enum option_wish wish = WISH_HELP;
     struct error err;
 
-    cr_assert_eq(setenv("MUSTER_COORDINATOR", "https://from-environment", 1), 0);
-    cr_assert_eq(setenv("MUSTER_WORKERS", "7", 1), 0);
+    char coordinator[] = "MUSTER_COORDINATOR=https://from-environment";
+    char workers[] = "MUSTER_WORKERS=7";
+    char *variables[] = {coordinator, workers, NULL};
+    char **before = environ;
+
+    environ = variables;
     cr_assert_eq(read_line("--work-dir /w --workers 2", &settings, &wish, &err), STATUS_OK);
+    environ = before;
     cr_assert_str_eq(settings.coordinator, "https://from-environment");
     cr_assert_eq(settings.workers, 2);
 }

@@ -9,6 +9,7 @@
 #include "agent/sources/sources.h"
 #include "shared/base/buffer.h"
 #include "shared/base/file.h"
+#include "shared/base/hash.h"
 #include "shared/base/memory.h"
 #include "shared/source/git_call.h"
 #include "shared/source/tree_state.h"
@@ -215,19 +216,24 @@ Test(source, git_survives_what_a_killed_git_left)
 {
     struct suite_source one = git_source(revision_one);
     struct source_tree tree = must_get(&one, NULL);
-    CLEANUP(mem_freep) char *mirrors = mem_printf("%s/mirrors", work_dir);
-    CLEANUP(mem_freep) char *command = NULL;
+    CLEANUP(mem_freep) char *link = mem_printf("%s/../.git", tree.dir);
+    CLEANUP(mem_freep) char *mirror = NULL;
+    CLEANUP(mem_freep) char *index_lock = NULL;
+    char hash[HASH_HEX_SIZE];
 
     /* The lock files of git in the mirror, and a tree without its link. */
-    command = mem_printf("rm %s/../.git && cd %s/* && "
-                         "touch HEAD.lock index.lock refs/heads/main.lock worktrees/*/HEAD && "
-                         "for w in worktrees/*; do touch $w/index.lock; done",
-                         tree.dir, mirrors);
-    cr_assert_eq(system(command), 0);
+    hash_bytes(repository, strlen(repository), hash);
+    mirror = mem_printf("%s/mirrors/%.16s", work_dir, hash);
+    index_lock = mem_printf("worktrees/%.16s-1/index.lock", hash);
+    put(mirror, "HEAD.lock", "");
+    put(mirror, "refs/heads/main.lock", "");
+    put(mirror, index_lock, "");
+    cr_assert_eq(unlink(link), 0);
     source_tree_release(&tree);
     tree = must_get(&one, NULL);
 
     version_is(tree.dir, "one");
+    cr_assert_not(is_there(mirror, "refs/heads/main.lock"));
     source_tree_release(&tree);
 }
 

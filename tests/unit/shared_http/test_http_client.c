@@ -69,25 +69,24 @@ Test(http_call, tells_what_kind_of_answer_it_got)
 {
     static const struct {
         int http;
-        const char *type, *body;
         enum status status;
-        const char *text;
+        const char *type, *body, *text;
     } cases[] = {
-        {404, "application/problem+json",
+        {404, STATUS_NOT_FOUND, "application/problem+json",
          "{\"type\":\"urn:muster:problem:not_found\",\"title\":\"no such object\",\"status\":404,"
          "\"detail\":\"no run '7'\",\"name\":\"not_found\",\"retryable\":false}",
-         STATUS_NOT_FOUND, "no run '7'"},
-        {503, "application/problem+json",
+         "no run '7'"},
+        {503, STATUS_UNAVAILABLE, "application/problem+json",
          "{\"type\":\"urn:muster:problem:new\",\"title\":\"of a later version\",\"status\":503,"
          "\"detail\":\"\",\"name\":\"of_a_later_version\",\"retryable\":true}",
-         STATUS_UNAVAILABLE, "of a later version"},
-        {503, "application/problem+json", "{\"type\":", STATUS_UNAVAILABLE, "HTTP status 503"},
-        {502, "text/html", "<html>bad gateway", STATUS_UNAVAILABLE, "HTTP status 502"},
-        {200, "text/html", "<html>please log in", STATUS_UNAVAILABLE, "not application/json"},
-        {200, NULL, "{}", STATUS_UNAVAILABLE, "not application/json"},
-        {302, "application/json", "{}", STATUS_UNAVAILABLE, "HTTP status 302"},
-        {200, "application/json; charset=utf-8", "{}", STATUS_OK, ""},
-        {204, NULL, "", STATUS_OK, ""},
+         "of a later version"},
+        {503, STATUS_UNAVAILABLE, "application/problem+json", "{\"type\":", "HTTP status 503"},
+        {502, STATUS_UNAVAILABLE, "text/html", "<html>bad gateway", "HTTP status 502"},
+        {200, STATUS_UNAVAILABLE, "text/html", "<html>please log in", "not application/json"},
+        {200, STATUS_UNAVAILABLE, NULL, "{}", "not application/json"},
+        {302, STATUS_UNAVAILABLE, "application/json", "{}", "HTTP status 302"},
+        {200, STATUS_OK, "application/json; charset=utf-8", "{}", ""},
+        {204, STATUS_OK, NULL, "", ""},
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
