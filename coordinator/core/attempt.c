@@ -72,7 +72,7 @@ static void record_counted(struct desk *desk, struct lease *lease, struct test *
                            enum attempt_kind kind, const struct attempt_report *report)
 {
     bool is_lost = report->outcome == OUTCOME_LOST;
-    const char *agent = lease->agent->name;
+    const char *agent = arena_strdup(&desk->facts->arena, lease->agent->name);
 
     record(desk, lease->run, lease->token, agent,
            &(struct fact_attempt_recorded){
