@@ -71,6 +71,16 @@ static void note_counted(struct shadow_test *test, enum outcome outcome)
     test->bad += !is_good;
 }
 
+static void note_sight(struct sights *sights, const struct fact_attempt_recorded *recorded)
+{
+    sights->late += strcmp(recorded->why_not, "late") == 0;
+    sights->lost += strcmp(recorded->why_not, "lost") == 0;
+    sights->retries += recorded->counted && recorded->kind == ATTEMPT_RETRY;
+    sights->crashed += recorded->counted && recorded->report->outcome == OUTCOME_CRASHED;
+    sights->timed_out += recorded->counted && recorded->report->outcome == OUTCOME_TIMED_OUT;
+    sights->flaky += recorded->counted && recorded->verdict == VERDICT_FLAKY;
+}
+
 void checker_attempt_recorded(struct shadow *shadow, int64_t run,
                               const struct fact_attempt_recorded *recorded)
 {
@@ -78,6 +88,7 @@ void checker_attempt_recorded(struct shadow *shadow, int64_t run,
     const char *why_not = recorded->why_not;
     bool is_lost = strcmp(why_not, "lost") == 0;
 
+    note_sight(&shadow->world->sights, recorded);
     if (recorded->report->test == 0) /* a late failure beside the tests */
         return;
     test = shadow_test(&shadow->runs[run], recorded->report->test);

@@ -47,7 +47,8 @@ static bool fault_allows(const struct world *world, const struct shadow_test *te
                          enum verdict verdict)
 {
     const struct weather *weather = &world->weather;
-    bool deaths = weather->worker_dies > 0 || weather->worker_hangs > 0;
+    /* A machine that stands still while a test runs makes it slow. */
+    bool deaths = weather->worker_dies > 0 || weather->worker_hangs > 0 || weather->pause_agent > 0;
 
     if (verdict == VERDICT_CRASHED && was_lost_too_often(test))
         return true;
@@ -76,7 +77,8 @@ static void check_test(struct shadow *shadow, const struct toy_suite *suite,
 }
 
 /* An end that the weather explains; every other run must be done. */
-static bool end_is_explained(const struct shadow *shadow, const struct shadow_run *run)
+static bool end_is_explained(const struct shadow *shadow, const struct toy_suite *suite,
+                             const struct shadow_run *run)
 {
     const struct weather *weather = &shadow->world->weather;
 
@@ -87,9 +89,11 @@ static bool end_is_explained(const struct shadow *shadow, const struct shadow_ru
         return weather->client_leaves;
     case RUN_END_INFRASTRUCTURE:
         return run->problems >= PROBLEMS_PER_AGENT_MAX;
-    case RUN_END_NONE:
     case RUN_END_FAIL_FAST:
+        return suite->submission.options->fail_fast > 0;
     case RUN_END_CANCELLED:
+        return weather->client_cancels;
+    case RUN_END_NONE:
     case RUN_END_TIME_LIMIT:
     case RUN_END_NO_AGENT:
     case RUN_END_NOTHING:
@@ -160,7 +164,7 @@ void checker_end(struct shadow *shadow)
         const struct toy_suite *suite = world->suites[i];
         struct shadow_run *run = &shadow->runs[suite->run];
 
-        if (!end_is_explained(shadow, run))
+        if (!end_is_explained(shadow, suite, run))
             world_fail(world, "run %lld ended by %d", (long long)run->number, (int)run->end);
         for (size_t t = 0; t < run->count && run->end == RUN_END_DONE; t++)
             if (run->tests[t].is_selected)

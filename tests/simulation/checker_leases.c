@@ -69,6 +69,8 @@ void checker_lease_ended(struct shadow *shadow, const struct fact_lease_ended *e
     }
     lease->is_open = false;
     lease->was_broken_off = ended->end != LEASE_END_DONE && ended->end != LEASE_END_RETURNED;
+    shadow->world->sights.lost_leases += ended->end == LEASE_END_LOST;
+    shadow->world->sights.revoked_leases += ended->end == LEASE_END_REVOKED;
     take_tests_back(shadow, lease);
 }
 

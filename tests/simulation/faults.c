@@ -48,6 +48,7 @@ void weather_roll(struct world *world)
         .cut = roll(world, 10),
         .drain = roll(world, 5),
         .client_leaves = dice_chance(&world->dice_plan, 50),
+        .client_cancels = dice_chance(&world->dice_plan, 50),
     };
 }
 

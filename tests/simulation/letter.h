@@ -9,13 +9,13 @@
 #include "shared/base/status.h"
 #include "tests/simulation/world.h"
 
-enum letter_kind { LETTER_SUBMIT, LETTER_SYNC, LETTER_WAIT, LETTER_ATTEND };
+enum letter_kind { LETTER_SUBMIT, LETTER_SYNC, LETTER_WAIT, LETTER_ATTEND, LETTER_CANCEL };
 
 struct letter {
     enum letter_kind kind;
     bool is_answer;
     int agent;          /* SYNC, WAIT        */
-    int client;         /* SUBMIT, ATTEND    */
+    int client;         /* SUBMIT, ATTEND, CANCEL */
     int64_t life;       /* of the agent      */
     int64_t connection; /* an answer finds its question by it */
     struct arena arena;

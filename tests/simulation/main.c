@@ -4,6 +4,7 @@
  * again; every REPEAT_EVERY-th seed is run twice and must give the same history.  With a canary (a
  * mistake planted on purpose) the program succeeds when the checkers have found it. */
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,9 @@
 #include "tests/simulation/world.h"
 
 #define REPEAT_EVERY 25
+
+/* So many worlds meet every kind of trouble. */
+#define WORLDS_THAT_SEE_ALL 200
 
 static const char *const canaries[CANARY_COUNT] = {
     [CANARY_NONE] = "none",
@@ -25,7 +29,7 @@ static const char *const canaries[CANARY_COUNT] = {
 
 struct totals {
     int64_t worlds, failed, facts, laps, faults, acked, executions, simulated_ms;
-    const char *canary;
+    struct sights sights;
 };
 
 static bool parse_seeds(const char *text, int64_t *first, int64_t *last)
@@ -91,8 +95,40 @@ static bool parse(int argc, char **argv, struct world_settings *settings, int64_
     return true;
 }
 
+/* clang-format off */
+static const struct sight_row {
+    const char *name;
+    size_t offset;
+} sight_rows[] = {
+    {"late",             offsetof(struct sights, late)},
+    {"lost",             offsetof(struct sights, lost)},
+    {"crashed",          offsetof(struct sights, crashed)},
+    {"timed out",        offsetof(struct sights, timed_out)},
+    {"retries",          offsetof(struct sights, retries)},
+    {"extras",           offsetof(struct sights, extras)},
+    {"flaky",            offsetof(struct sights, flaky)},
+    {"returned",         offsetof(struct sights, returned)},
+    {"problems",         offsetof(struct sights, problems)},
+    {"lost leases",      offsetof(struct sights, lost_leases)},
+    {"revoked leases",   offsetof(struct sights, revoked_leases)},
+    {"agents gone",      offsetof(struct sights, gone_agents)},
+    {"spools recovered", offsetof(struct sights, recovered)},
+    {"reloads",          offsetof(struct sights, reloads)},
+    {"failed commits",   offsetof(struct sights, failed_commits)},
+};
+/* clang-format on */
+
+#define SIGHT_COUNT COUNT_OF(sight_rows)
+
+static int64_t *sight_of(struct sights *sights, size_t i)
+{
+    return (int64_t *)(void *)((char *)sights + sight_rows[i].offset);
+}
+
 static void add_totals(struct totals *totals, const struct world *world)
 {
+    struct sights copy = world->sights;
+
     totals->worlds++;
     totals->failed += world->has_failed;
     totals->facts += world->fact_count;
@@ -101,6 +137,8 @@ static void add_totals(struct totals *totals, const struct world *world)
     totals->acked += world->acked_count;
     totals->executions += world->execution_count;
     totals->simulated_ms += world->now_ms;
+    for (size_t i = 0; i < SIGHT_COUNT; i++)
+        *sight_of(&totals->sights, i) += *sight_of(&copy, i);
 }
 
 static void tell_failure(const struct world_settings *settings, const char *failure)
@@ -127,6 +165,21 @@ static uint64_t run_once(const struct world_settings *settings, struct totals *t
     world_free(world);
     free(world);
     return history;
+}
+
+/* What so many worlds must have seen, or the simulation has lost its way. */
+static bool has_seen_all(struct totals *totals)
+{
+    bool has_all = true;
+
+    for (size_t i = 0; i < SIGHT_COUNT; i++) {
+        int64_t seen = *sight_of(&totals->sights, i);
+
+        printf("%s%lld %s", i == 0 ? "" : ", ", (long long)seen, sight_rows[i].name);
+        has_all = has_all && seen > 0;
+    }
+    printf("\n");
+    return has_all || totals->worlds < WORLDS_THAT_SEE_ALL;
 }
 
 static void tell_totals(const struct totals *totals)
@@ -163,5 +216,9 @@ int main(int argc, char **argv)
     tell_totals(&totals);
     if (settings.canary != CANARY_NONE)
         return totals.failed > 0 ? 0 : 1;
+    if (!has_seen_all(&totals)) {
+        printf("FAILED: some of this was never seen\n");
+        return 1;
+    }
     return totals.failed > 0 ? 1 : 0;
 }

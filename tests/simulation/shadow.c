@@ -154,11 +154,22 @@ static void take_joined(struct shadow *shadow, const struct fact_agent_joined *j
 {
     struct shadow_agent *agent = agent_of(shadow, joined->agent);
 
-    if (joined->incarnation < agent->incarnation)
+    bool is_remembered = agent->is_live || agent->reloads == shadow->world->sights.reloads;
+
+    if (is_remembered && joined->incarnation < agent->incarnation)
         world_fail(shadow->world, "%s joins with incarnation %lld after %lld", agent->name,
                    (long long)joined->incarnation, (long long)agent->incarnation);
     agent->incarnation = joined->incarnation;
     agent->is_live = true;
+}
+
+static void take_gone(struct shadow *shadow, const struct fact_agent_gone *gone)
+{
+    struct shadow_agent *agent = agent_of(shadow, gone->agent);
+
+    agent->is_live = false;
+    agent->reloads = shadow->world->sights.reloads;
+    shadow->world->sights.gone_agents++;
 }
 
 static void take_submitted(struct shadow *shadow, int64_t run,
@@ -215,6 +226,7 @@ static void take_added(struct shadow *shadow, struct shadow_run *run,
                    (long long)added->test);
     test->id = arena_strdup(&shadow->arena, added->id);
     test->is_extra = true;
+    shadow->world->sights.extras++;
 }
 
 /* A collection that is broken off is undone. */
@@ -243,6 +255,7 @@ static void take_of_run(struct shadow *shadow, const struct fact *fact)
         checker_lease_granted(shadow, fact->run, fact->lease_granted);
         return;
     case FACT_TESTS_RETURNED:
+        shadow->world->sights.returned++;
         checker_tests_returned(shadow, fact->run, fact->tests_returned);
         return;
     case FACT_ATTEMPT_RECORDED:
@@ -256,6 +269,7 @@ static void take_of_run(struct shadow *shadow, const struct fact *fact)
         return;
     case FACT_PROBLEM_RECORDED:
         run->problems++;
+        shadow->world->sights.problems++;
         return;
     case FACT_RUN_ENDED:
         checker_run_ended(shadow, fact->run, fact->run_ended);
@@ -283,7 +297,7 @@ static void take_fact(struct shadow *shadow, const struct fact *fact)
     else if (fact->kind == FACT_AGENT_JOINED)
         take_joined(shadow, fact->agent_joined);
     else if (fact->kind == FACT_AGENT_GONE)
-        agent_of(shadow, fact->agent_gone->agent)->is_live = false;
+        take_gone(shadow, fact->agent_gone);
 }
 
 void shadow_take(struct shadow *shadow, const struct store_lap *lap)

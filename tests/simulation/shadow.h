@@ -61,6 +61,7 @@ struct shadow_agent {
     const char *name;
     int64_t incarnation;
     bool is_live;
+    int64_t reloads; /* of the coordinator when it went: a restart forgets who is gone */
 };
 
 struct shadow {

@@ -6,14 +6,16 @@
 static void call(struct world *world, struct event_card *card)
 {
     struct toy_client *client = world->clients[card->id];
-    bool is_new = client->run == 0;
-    struct letter *letter = letter_new(is_new ? LETTER_SUBMIT : LETTER_ATTEND);
+    enum letter_kind kind = LETTER_ATTEND;
 
-    if (client->has_ended || world->now_ms >= client->leaves_ms) {
-        client->has_left = true;
-        letter_free(letter);
+    if (client->has_ended || (client->run != 0 && world->now_ms >= client->leaves_ms))
         return;
-    }
+    if (client->run == 0)
+        kind = LETTER_SUBMIT;
+    else if (world->now_ms >= client->cancels_ms)
+        kind = LETTER_CANCEL;
+    struct letter *letter = letter_new(kind);
+
     letter->client = client->number;
     letter->run = client->run;
     network_send(world, letter);
@@ -32,9 +34,11 @@ struct toy_client *toy_client_new(struct world *world, int number, struct toy_su
 
     client->number = number;
     client->suite = suite;
-    client->leaves_ms = INT64_MAX;
+    client->leaves_ms = client->cancels_ms = INT64_MAX;
     if (world->weather.client_leaves && dice_chance(&world->dice_plan, 500))
         client->leaves_ms = dice_between(&world->dice_plan, 5000, FAULTS_MS);
+    if (world->weather.client_cancels && dice_chance(&world->dice_plan, 500))
+        client->cancels_ms = dice_between(&world->dice_plan, 5000, FAULTS_MS);
     agenda_add(&world->agenda, &card);
     return client;
 }

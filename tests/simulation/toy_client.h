@@ -10,10 +10,10 @@
 struct toy_client {
     int number;
     struct toy_suite *suite;
-    int64_t run;    /* as it was told; 0 not yet */
-    bool has_ended; /* it has seen the end */
-    bool has_left;
-    int64_t leaves_ms; /* INT64_MAX: it stays */
+    int64_t run;        /* as it was told; 0 not yet */
+    bool has_ended;     /* it has seen the end */
+    int64_t leaves_ms;  /* INT64_MAX: it stays        */
+    int64_t cancels_ms; /* INT64_MAX: it wants it all */
 };
 
 struct toy_client *toy_client_new(struct world *world, int number, struct toy_suite *suite);

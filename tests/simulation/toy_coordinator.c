@@ -93,6 +93,7 @@ static void reload(struct world *world, struct toy_coordinator *coordinator, boo
     char before[HASH_HEX_SIZE];
     char after[HASH_HEX_SIZE];
 
+    world->sights.reloads++;
     core_digest(coordinator->core, before);
     core_free(coordinator->core);
     load(world, coordinator);
@@ -198,6 +199,7 @@ static struct letter *handle_letter(struct world *world, const struct letter *qu
 {
     struct command command = {.run = question->run};
     struct attend_request attend = {.client = "client"};
+    struct cancel_request cancel = {.reason = "the client wants no more"};
     struct letter *answer = NULL;
     struct reply reply;
 
@@ -210,6 +212,10 @@ static struct letter *handle_letter(struct world *world, const struct letter *qu
         command.kind = COMMAND_SUBMIT;
         command.submission = &world->clients[question->client]->suite->submission;
         break;
+    case LETTER_CANCEL:
+        command.kind = COMMAND_CANCEL;
+        command.cancel = &cancel;
+        break;
     case LETTER_ATTEND:
     case LETTER_WAIT:
         command.kind = COMMAND_ATTEND;
@@ -221,25 +227,38 @@ static struct letter *handle_letter(struct world *world, const struct letter *qu
         return answer;
     if (question->kind == LETTER_SYNC)
         letter_take_response(answer, &reply.sync_response);
+    world->sights.recovered += question->kind == LETTER_SYNC && question->request.recovering;
     answer->created = reply.run_created;
     answer->state = reply.run_view.state;
     return answer;
 }
 
-static void release_answers(struct world *world, enum status status)
+/* What is sent already stays sent (a canary). */
+static void send_answers(struct world *world, enum status status)
 {
     struct toy_coordinator *coordinator = world->coordinator;
 
     for (size_t i = 0; i < coordinator->call_count; i++) {
         struct call *call = &coordinator->calls[i];
 
+        if (call->answer == NULL)
+            continue;
         if (status != STATUS_OK) {
             letter_free(call->answer);
             call->answer = letter_answer(call->question, status);
         }
         network_send(world, call->answer);
-        letter_free(call->question);
+        call->answer = NULL;
     }
+}
+
+static void release_answers(struct world *world, enum status status)
+{
+    struct toy_coordinator *coordinator = world->coordinator;
+
+    send_answers(world, status);
+    for (size_t i = 0; i < coordinator->call_count; i++)
+        letter_free(coordinator->calls[i].question);
     coordinator->call_count = 0;
 }
 
@@ -283,6 +302,7 @@ static void committed(struct world *world, struct event_card *card)
     if (is_durable)
         CHECK(write_lap(world) == STATUS_OK);
     if (fails) {
+        world->sights.failed_commits++;
         world_say(world, "a commit fails, %s", is_durable ? "and is there" : "and is not there");
         reload(world, coordinator, is_durable);
     }
@@ -311,7 +331,7 @@ static void lap(struct world *world, struct event_card *card)
     if (world->lap_count % SOUND_EVERY_LAPS == 0)
         check_sound(world);
     if (world->settings.canary == CANARY_ACK_BEFORE_COMMIT)
-        release_answers(world, STATUS_OK);
+        send_answers(world, STATUS_OK);
     if (coordinator->facts.count == 0) {
         release_answers(world, STATUS_OK);
         after_lap(world);
@@ -368,7 +388,8 @@ static void forget_all(struct toy_coordinator *coordinator)
 {
     for (size_t i = 0; i < coordinator->call_count; i++) {
         letter_free(coordinator->calls[i].question);
-        letter_free(coordinator->calls[i].answer);
+        if (coordinator->calls[i].answer != NULL)
+            letter_free(coordinator->calls[i].answer);
     }
     coordinator->call_count = 0;
     free_letters(coordinator->mailbox, &coordinator->mail_count);

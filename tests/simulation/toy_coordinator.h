@@ -15,7 +15,7 @@
 
 struct call {
     struct letter *question;
-    struct letter *answer; /* NULL: nothing to say (a tick, a parked wait) */
+    struct letter *answer; /* NULL: it is sent */
 };
 
 struct toy_coordinator {

@@ -64,8 +64,8 @@ static void make_test(struct toy_suite *suite, int i, struct dice *dice)
     *test = (struct toy_test){.group = suite->groups[group].name,
                               .group_number = group,
                               .phase = group * 10 >= suite->group_count * 8 ? 1 : 0,
-                              .duration_ms = dice_chance(dice, 30) ? dice_between(dice, 2000, 9000)
-                                                                   : dice_between(dice, 1, 900),
+                              .duration_ms = dice_chance(dice, 50) ? dice_between(dice, 5000, 15000)
+                                                                   : dice_between(dice, 1, 7000),
                               .kind = roll_kind(dice)};
     test->is_dirty = test->phase == 1 && dice_chance(dice, 800);
     test->listed_id = arena_printf(&suite->arena, "%s.test_%d", test->group, i);
@@ -99,6 +99,7 @@ static void make_submission(struct toy_suite *suite, int number, struct dice *di
         .order = (enum run_order)dice_below(dice, ORDER_SHUFFLE + 1),
         .seed = (int64_t)dice_below(dice, 1000),
         .start_at = "",
+        .fail_fast = dice_chance(dice, 50) ? dice_between(dice, 1, 10) : 0,
         .detached = dice_chance(dice, 200),
         .workers = dice_chance(dice, 200) ? dice_between(dice, 2, 20) : 0,
     };

@@ -32,7 +32,7 @@
 #define LIVENESS_MS ((int64_t)2 * 3600 * 1000)
 
 /* Faults happen in the first part of a run's life. */
-#define FAULTS_MS ((int64_t)4 * 60 * 1000)
+#define FAULTS_MS ((int64_t)90 * 1000)
 
 /* Mistakes planted on purpose, to see that the checkers find them. */
 enum canary {
@@ -64,7 +64,14 @@ struct weather {
     unsigned commit_fails;                                                /* per mille of laps */
     int64_t commit_ms_max;
     unsigned kill_agent, kill_machine, pause_agent, kill_coordinator, cut, drain; /* weights */
-    bool client_leaves;
+    bool client_leaves, client_cancels;
+};
+
+/* What the worlds have seen: a simulation that no longer gets there checks nothing. */
+struct sights {
+    int64_t late, lost, crashed, timed_out, retries, extras, flaky;
+    int64_t returned, problems, lost_leases, revoked_leases, gone_agents, recovered;
+    int64_t reloads, failed_commits;
 };
 
 struct toy_suite;
@@ -92,7 +99,8 @@ struct world {
 
     int64_t faults_done;
     uint64_t history; /* hash of all durable facts */
-    int64_t workers;  /* ever started */
+    struct sights sights;
+    int64_t workers; /* ever started */
     int64_t fact_count, lap_count, acked_count, execution_count;
     bool has_failed;
     char failure[2 * WORLD_TEXT_SIZE];
