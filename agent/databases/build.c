@@ -145,15 +145,15 @@ void templates_leave(struct run_templates *run)
         work_start(run, remove_work, remove_after);
 }
 
-void databases_forget_run(struct databases *databases, int64_t number)
+void databases_forget_run(struct databases *databases, int64_t run)
 {
-    struct run_templates *run = templates_find(databases, number);
+    struct run_templates *templates = templates_find(databases, run);
 
-    if (run == NULL)
+    if (templates == NULL)
         return;
-    run->is_forgotten = true;
-    run->users++;
-    templates_leave(run);
+    templates->is_forgotten = true;
+    templates->users++;
+    templates_leave(templates);
 }
 
 /* ---- the end of a build -------------------------------------------------------------------- */
@@ -502,10 +502,11 @@ void databases_build(struct databases *databases, const struct template_plan *pl
     work_start(run, make_work, make_after);
 }
 
-const char *databases_hash(const struct databases *databases, int64_t number, const char *alias)
+const char *databases_hash(const struct databases *databases, int64_t run, const char *alias)
 {
-    const struct run_templates *run = templates_find(databases, number);
-    const struct database_template *template = run != NULL ? template_of(run, alias) : NULL;
+    const struct run_templates *templates = templates_find(databases, run);
+    const struct database_template *template =
+        templates != NULL ? template_of(templates, alias) : NULL;
 
-    return template != NULL && run->state == TEMPLATES_BUILT ? template->hash : NULL;
+    return template != NULL && templates->state == TEMPLATES_BUILT ? template->hash : NULL;
 }

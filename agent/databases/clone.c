@@ -41,7 +41,6 @@ struct slot_clones {
     struct clone_task *tasks; /* the first is under way */
     struct arena arena;       /* of the list below      */
     struct worker_database *list;
-    size_t list_count;
 };
 
 static struct slot_clones *slot_of(struct databases *databases, int64_t number)
@@ -321,28 +320,28 @@ static void entry_fill(struct slot_clones *slot, const struct run_templates *run
     };
 }
 
-void databases_of_slot(struct databases *databases, int64_t number, int64_t slot_number,
+void databases_of_slot(struct databases *databases, int64_t run, int64_t slot,
                        const struct worker_database **out_array, size_t *out_count)
 {
-    const struct run_templates *run = templates_find(databases, number);
-    struct slot_clones *slot = slot_of(databases, slot_number);
-    bool is_cloned = run != NULL && slot->run == number;
+    const struct run_templates *templates = templates_find(databases, run);
+    struct slot_clones *clones = slot_of(databases, slot);
+    bool is_cloned = templates != NULL && clones->run == run;
 
     *out_array = NULL;
     *out_count = 0;
-    if (run == NULL)
+    if (templates == NULL)
         return;
-    arena_release(&slot->arena);
-    arena_init(&slot->arena);
+    arena_release(&clones->arena);
+    arena_init(&clones->arena);
     /* Without clones the files must not be there, whatever the slot served before. */
     const char *dir =
-        is_cloned ? slot->dir : arena_printf(&slot->arena, "%s/none", databases->clones_dir);
-    slot->list = arena_array(&slot->arena, run->template_count + 1, sizeof(*slot->list));
-    slot->list_count = run->template_count;
-    for (size_t i = 0; i < run->template_count; i++)
-        entry_fill(slot, run, dir, is_cloned, i);
-    *out_array = slot->list;
-    *out_count = slot->list_count;
+        is_cloned ? clones->dir : arena_printf(&clones->arena, "%s/none", databases->clones_dir);
+    clones->list =
+        arena_array(&clones->arena, templates->template_count + 1, sizeof(*clones->list));
+    for (size_t i = 0; i < templates->template_count; i++)
+        entry_fill(clones, templates, dir, is_cloned, i);
+    *out_array = clones->list;
+    *out_count = templates->template_count;
 }
 
 void slots_release(struct databases *databases)

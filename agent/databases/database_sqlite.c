@@ -98,8 +98,8 @@ static enum status sqlite_make_empty(const char *path, struct error *err)
 static enum status db_check(sqlite3 *db, const char *path, struct error *err)
 {
     char answer[256];
-    struct stat stat_;
-    bool is_small = stat(path, &stat_) == 0 && stat_.st_size <= FULL_CHECK_BYTES_MAX;
+    struct stat file;
+    bool is_small = stat(path, &file) == 0 && file.st_size <= FULL_CHECK_BYTES_MAX;
     enum status status =
         db_ask(db, path, is_small ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)", answer,
                sizeof(answer), err);
@@ -159,8 +159,8 @@ static enum status pending_refuse(const char *path, struct error *err)
 
     for (size_t i = 0; i < COUNT_OF(pending); i++) {
         CLEANUP(mem_freep) char *name = beside(path, pending[i]);
-        struct stat stat_;
-        if (lstat(name, &stat_) == 0)
+        struct stat file;
+        if (lstat(name, &file) == 0)
             return error_set(err, STATUS_CONFLICT, "'%s' was not closed: '%s' is still there", path,
                              name);
     }
@@ -182,15 +182,15 @@ static void close_fdp(const int *fd)
 static enum status seal_read(const char *path, struct database_seal *out_seal, struct error *err)
 {
     CLEANUP(close_fdp) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    struct stat stat_;
+    struct stat file;
 
-    if (fd < 0 || fstat(fd, &stat_) != 0)
+    if (fd < 0 || fstat(fd, &file) != 0)
         return error_set_errno(err, "cannot read '%s'", path);
-    out_seal->bytes = stat_.st_size;
-    if (stat_.st_size < SMALLEST_PAGE || !read_at(fd, out_seal->head, SEAL_HEAD_BYTES, 0) ||
-        !read_at(fd, out_seal->tail, SEAL_TAIL_BYTES, stat_.st_size - SEAL_TAIL_BYTES))
+    out_seal->bytes = file.st_size;
+    if (file.st_size < SMALLEST_PAGE || !read_at(fd, out_seal->head, SEAL_HEAD_BYTES, 0) ||
+        !read_at(fd, out_seal->tail, SEAL_TAIL_BYTES, file.st_size - SEAL_TAIL_BYTES))
         return error_set(err, STATUS_IO, "'%s' is empty or cut off: %lld bytes", path,
-                         (long long)stat_.st_size);
+                         (long long)file.st_size);
     if (memcmp(out_seal->head, MAGIC, sizeof(MAGIC)) != 0)
         return error_set(err, STATUS_IO, "'%s' is no SQLite database", path);
     return STATUS_OK;
@@ -212,11 +212,12 @@ static enum status size_check(const char *path, const struct database_seal *seal
 
     if (page == 1)
         page = LARGEST_PAGE;
+    long long page_bytes = (long long)page * count;
     /* Versions before 3.7 did not keep the count. */
     if (memcmp(seal->head + AT_VALID_FOR, seal->head + AT_CHANGES, 4) == 0 &&
-        page * count != seal->bytes)
+        page_bytes != seal->bytes)
         return error_set(err, STATUS_IO, "'%s' has %lld bytes, its header says %lld", path,
-                         (long long)seal->bytes, (long long)(page * count));
+                         (long long)seal->bytes, page_bytes);
     return STATUS_OK;
 }
 

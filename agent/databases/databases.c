@@ -14,6 +14,8 @@
 /* Below this it holds no clone of a usual size, as in a container with Docker's 64 MiB. */
 #define MEMORY_BYTES_LEAST ((int64_t)48 * 1024 * 1024)
 
+#define MIB ((int64_t)1024 * 1024)
+
 #define MEMORY_PLACE "/dev/shm"
 
 static enum status directory_make(struct databases *databases, const char *path,
@@ -69,7 +71,7 @@ static void means_say(struct databases *databases)
     if (databases->memory_dir != NULL)
         (void)snprintf(databases->means_text, sizeof(databases->means_text),
                        "clones in %s, %lld MiB at most; then on disk by %s", MEMORY_PLACE,
-                       (long long)(databases->memory_bytes_max / (1024 * 1024)),
+                       (long long)(databases->memory_bytes_max / MIB),
                        copy_means_name(databases->disk_means));
     else
         (void)snprintf(databases->means_text, sizeof(databases->means_text), "clones on disk by %s",

@@ -44,12 +44,11 @@ int64_t process_start_ticks(pid_t pid)
 
     /* The name may hold blanks and parentheses: count from the last ')'. */
     char *at = strrchr(stat.at, ')');
-    char state = at != NULL && at[1] == ' ' ? at[2] : '\0';
+    if (at == NULL || at[1] != ' ' || at[2] == 'Z' || at[2] == 'X')
+        return 0; /* a zombie is dead */
     for (int field = 0; at != NULL && field < STAT_FIELD_START; field++)
         at = strchr(at + 1, ' ');
-    if (at == NULL || state == 'Z' || state == 'X')
-        return 0;
-    return strtoll(at, NULL, 10);
+    return at != NULL ? strtoll(at, NULL, 10) : 0;
 }
 
 void process_boot_id(char out_boot[LEASE_BOOT_SIZE])

@@ -77,8 +77,7 @@ static void tell(const char *fmt, ...)
 
 static _Noreturn void refuse(const char *what)
 {
-    tell("error cannot start the worker: %s: %s", what,
-         strerror(errno)); /* NOLINT(concurrency-mt-unsafe): one thread */
+    tell("error cannot start the worker: %s: %s", what, strerrordesc_np(errno));
     _exit(EXIT_NOT_STARTED);
 }
 
@@ -94,7 +93,7 @@ static sigset_t signals_block(void)
     (void)sigaddset(&all, SIGINT);
     (void)sigaddset(&all, SIGHUP);
     (void)sigaddset(&all, SIGNAL_END);
-    (void)sigprocmask(SIG_BLOCK, &all, NULL);
+    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
     return all;
 }
 
@@ -105,7 +104,7 @@ static void signals_restore(void)
     for (int number = 1; number < NSIG; number++)
         (void)signal(number, SIG_DFL); /* SIGKILL and SIGSTOP refuse, as they should */
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
 /* ---- the program ------------------------------------------------------------------ */
@@ -154,15 +153,13 @@ static _Noreturn void program_become(const struct spawn_options *options, pid_t 
             _exit(EXIT_NOT_STARTED);
     }
     if (options->directory != NULL && chdir(options->directory) != 0) {
-        tell("error cannot start in '%s': %s", options->directory,
-             strerror(errno)); /* NOLINT(concurrency-mt-unsafe): one thread */
+        tell("error cannot start in '%s': %s", options->directory, strerrordesc_np(errno));
         _exit(EXIT_NOT_STARTED);
     }
     limits_set(options);
     (void)syscall(SYS_close_range, options->keep_fds, ~0U, CLOSE_RANGE_CLOEXEC);
     (void)execvp(options->argv[0], options->argv);
-    tell("error cannot start '%s': %s", options->argv[0],
-         strerror(errno)); /* NOLINT(concurrency-mt-unsafe): one thread */
+    tell("error cannot start '%s': %s", options->argv[0], strerrordesc_np(errno));
     _exit(EXIT_NO_PROGRAM);
 }
 

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -122,11 +123,13 @@ const char *namespaces_enter(const struct spawn_options *options)
 static bool has_own_pid_max(void)
 {
     struct utsname name;
-    int major = 0;
-    int minor = 0;
+    char *end = NULL;
 
-    return uname(&name) == 0 && sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
-           (major > 6 || (major == 6 && minor >= 14));
+    if (uname(&name) != 0)
+        return false;
+    long major = strtol(name.release, &end, 10);
+    long minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
+    return major > 6 || (major == 6 && minor >= 14);
 }
 
 const char *namespaces_settle(const struct spawn_options *options)

@@ -17,8 +17,6 @@ static pid_t parent_of(pid_t pid)
 {
     char path[64];
     char stat[512];
-    char state = '\0';
-    int parent = 0;
 
     (void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
     FILE *file = fopen(path, "re");
@@ -27,8 +25,11 @@ static pid_t parent_of(pid_t pid)
     size_t len = fread(stat, 1, sizeof(stat) - 1, file);
     (void)fclose(file);
     stat[len] = '\0';
+    /* ") S 123": the name may hold anything, also a ')'. */
     const char *after = strrchr(stat, ')');
-    return after != NULL && sscanf(after, ") %c %d", &state, &parent) == 2 ? (pid_t)parent : 0;
+    if (after == NULL || strlen(after) < strlen(") S 1"))
+        return 0;
+    return (pid_t)strtol(after + strlen(") S "), NULL, 10);
 }
 
 /* A whole group at once: it cannot outrun us by forking. */

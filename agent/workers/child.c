@@ -12,6 +12,7 @@
 #include "agent/host/process.h"
 #include "shared/base/memory.h"
 #include "shared/base/random.h"
+#include "shared/base/text.h"
 
 /* Descriptors in the program, and the helper's own. */
 #define ORDERS_FD   3
@@ -64,13 +65,21 @@ static void signal_text(char *out_text, size_t size, int number)
     (void)snprintf(out_text, size, name != NULL ? "signal %d (SIG%s)" : "signal %d", number, name);
 }
 
+static bool told_number(const struct child *child, const char *name, int64_t *out_number)
+{
+    size_t len = strlen(name);
+
+    return strncmp(child->told, name, len) == 0 &&
+           text_to_int64(child->told + len, 0, INT32_MAX, out_number);
+}
+
 /* What the helper told, or what is known without it. */
 static void end_report(struct child *child)
 {
     char text[ERROR_TEXT_MAX];
     bool was_started = true;
     bool is_clean = false;
-    int number = 0;
+    int64_t number = 0;
 
     child->told[child->told_len] = '\0';
     child->told[strcspn(child->told, "\n")] = '\0';
@@ -80,11 +89,11 @@ static void end_report(struct child *child)
     } else if (strncmp(child->told, "error ", 6) == 0) {
         was_started = false;
         (void)snprintf(text, sizeof(text), "%.500s", child->told + 6);
-    } else if (sscanf(child->told, "exit %d", &number) == 1) {
+    } else if (told_number(child, "exit ", &number)) {
         is_clean = number == 0;
-        (void)snprintf(text, sizeof(text), "exit status %d", number);
-    } else if (sscanf(child->told, "signal %d", &number) == 1) {
-        signal_text(text, sizeof(text), number);
+        (void)snprintf(text, sizeof(text), "exit status %d", (int)number);
+    } else if (told_number(child, "signal ", &number)) {
+        signal_text(text, sizeof(text), (int)number);
     } else if (child->term_signal != 0) {
         signal_text(text, sizeof(text), child->term_signal);
     } else {

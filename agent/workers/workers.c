@@ -443,7 +443,11 @@ enum status workers_new(const struct workers_settings *settings, struct workers 
     /* A driver that has closed its end is told by EPIPE, not by our death. */
     (void)signal(SIGPIPE, SIG_IGN);
 
-    enum status status = file_make_directories(workers->templates_dir, 0700, err);
+    /* What lies there was made by an incarnation whose records a power failure took. */
+    CLEANUP(mem_freep) char *tmp = mem_printf("%s/tmp", workers->work_dir);
+    enum status status = file_remove_tree(tmp, err);
+    if (status == STATUS_OK)
+        status = file_make_directories(workers->templates_dir, 0700, err);
     if (status == STATUS_OK)
         status = isolation_probe(workers->helper_path, workers->templates_dir,
                                  &workers->group.isolation, err);

@@ -2,7 +2,6 @@
 
 #include <criterion/criterion.h>
 #include <criterion/logging.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/databases/database.h"
+#include "agent/databases/template.h"
 #include "shared/base/clock.h"
 #include "shared/base/file.h"
 #include "shared/base/memory.h"
@@ -310,6 +310,26 @@ Test(databases, a_template_that_was_touched_is_never_cloned)
     cr_assert_eq(answer.status, STATUS_CONFLICT);
     cr_assert_not_null(strstr(answer.text, "touched"), "%s", answer.text);
     cr_assert_not(file_exists(told(1, 1, "default")->path), "not even the old one");
+}
+
+Test(databases, where_workers_can_reach_a_template_its_hash_is_compared_too)
+{
+    struct suite_database list[] = {filled()};
+    struct suite suite = suite_of(list, 1);
+    char path[256];
+
+    cr_assert_eq(build(1, &suite).status, STATUS_OK);
+    databases->must_hash = true;
+    cr_assert_eq(clone_to(1, 1).status, STATUS_OK);
+    /* As if somebody had changed the bytes and put every time back. */
+    (void)snprintf(path, sizeof(path), "%s/templates/run-1/default.sqlite3", dir);
+    cr_assert_eq(chmod(path, 0600), 0);
+    (void)ask(path, "UPDATE t SET x = 'row X' WHERE x = 'row 5'");
+    struct error err;
+    cr_assert_eq(file_print_take(path, &databases->runs->templates[0].print, &err), STATUS_OK);
+    struct answer answer = clone_to(1, 1);
+    cr_assert_eq(answer.status, STATUS_CONFLICT);
+    cr_assert_not_null(strstr(answer.text, "changed"), "%s", answer.text);
 }
 
 Test(databases, a_slot_serves_one_run_after_the_other)
