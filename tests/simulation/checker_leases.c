@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/simulation/shadow.h"
+#include "tests/simulation/toy_agent.h"
 
 static bool agent_is_live(const struct shadow *shadow, const char *name, int64_t incarnation)
 {
@@ -10,6 +11,25 @@ static bool agent_is_live(const struct shadow *shadow, const char *name, int64_t
         if (strcmp(shadow->agents[i].name, name) == 0)
             return shadow->agents[i].is_live && shadow->agents[i].incarnation == incarnation;
     return false;
+}
+
+/* Who had the test before has killed its worker by now, unless its whole machine stands still. */
+static void check_nobody_runs(struct shadow *shadow, int64_t run, const char *id)
+{
+    const struct world *world = shadow->world;
+
+    for (int i = 0; i < world->agent_count; i++) {
+        const struct toy_agent *agent = world->agents[i];
+
+        for (int s = 1; s <= agent->slot_count && agent->paused_until_ms <= world->now_ms; s++) {
+            const struct toy_worker *worker = &agent->slots[s].worker;
+
+            if (worker->is_in_test && worker->suite->run == run &&
+                strcmp(worker->suite->tests[worker->order.test].id, id) == 0)
+                world_fail(shadow->world, "'%s' is granted while %s still runs it", id,
+                           agent->name);
+        }
+    }
 }
 
 static void grant_test(struct shadow *shadow, struct shadow_run *run, int64_t lease,
@@ -25,6 +45,8 @@ static void grant_test(struct shadow *shadow, struct shadow_run *run, int64_t le
     if (test->verdict != VERDICT_NONE)
         world_fail(shadow->world, "test %lld was granted after its verdict",
                    (long long)granted->test);
+    if (granted->kind != ATTEMPT_COPY)
+        check_nobody_runs(shadow, run->number, test->id);
     test->lease = lease;
 }
 

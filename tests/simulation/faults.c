@@ -25,6 +25,10 @@ void weather_roll(struct world *world)
 {
     struct weather *weather = &world->weather;
 
+    if (world->settings.faults == 0) {
+        *weather = (struct weather){.delay_ms_max = 20, .commit_ms_max = 10};
+        return;
+    }
     *weather = (struct weather){
         .lose = roll(world, 60),
         .twice = roll(world, 60),

@@ -179,7 +179,7 @@ static bool has_seen_all(struct totals *totals)
         has_all = has_all && seen > 0;
     }
     printf("\n");
-    return has_all || totals->worlds < WORLDS_THAT_SEE_ALL;
+    return has_all || totals->faults == 0 || totals->worlds < WORLDS_THAT_SEE_ALL;
 }
 
 static void tell_totals(const struct totals *totals)

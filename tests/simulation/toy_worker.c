@@ -122,6 +122,7 @@ static void die(struct world *world, struct toy_agent *agent, int64_t slot, cons
     (void)snprintf(gone->text, sizeof(gone->text), "%s", text);
     gone->was_clean = was_clean;
     worker->activity = TOY_DYING;
+    worker->is_in_test = false;
     card.happen = be_gone;
     card.payload = gone;
     agenda_add(&world->agenda, &card);
@@ -197,6 +198,7 @@ static void begin_test(struct world *world, struct toy_agent *agent, int64_t slo
         ms += worker->suite->groups[test->group_number].setup_ms;
     worker->group = test->group_number;
     worker->tests_begun++;
+    worker->is_in_test = true;
     say(world, agent, slot,
         (struct worker_message){.say = SAY_START, .id = test->id, .n = worker->order.n});
     shadow_execution_begins(world->shadow, worker->name, worker->tests_begun, worker->suite->run,
@@ -286,6 +288,7 @@ static void end_test(struct world *world, struct toy_agent *agent, int64_t slot)
         die(world, agent, slot, "signal 11 (SIGSEGV)", false);
         return;
     }
+    worker->is_in_test = false;
     shadow_execution_ends(world->shadow, worker->name, worker->tests_begun, outcome);
     say(world, agent, slot,
         (struct worker_message){.say = SAY_END,
@@ -294,7 +297,6 @@ static void end_test(struct world *world, struct toy_agent *agent, int64_t slot)
                                 .outcome = outcome,
                                 .duration_us = test->duration_ms * 1000,
                                 .dirty_count = test->is_dirty ? 1 : 0});
-    worker->was_promised_more = worker->order.more;
     if (worker->order.more)
         take_next(world, agent, slot);
     else

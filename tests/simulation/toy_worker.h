@@ -45,12 +45,12 @@ struct toy_worker {
     struct toy_order order; /* what it is at */
     bool is_after_test;     /* the teardown follows a test, not an order */
     int group;              /* set up; -1 none */
+    bool is_in_test;        /* it runs `order`, and has not been killed */
     bool has_said_idle;
     int64_t tests_begun;
     int64_t pipe_ms;  /* what it says arrives in order */
     int64_t order_ms; /* what it is told, too          */
     bool ignores_term;
-    bool was_promised_more;
 };
 
 /* Stands for the databases in the slot. */
