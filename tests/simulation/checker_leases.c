@@ -21,7 +21,7 @@ static void check_nobody_runs(struct shadow *shadow, int64_t run, const char *id
     for (int i = 0; i < world->agent_count; i++) {
         const struct toy_agent *agent = world->agents[i];
 
-        for (int s = 1; s <= agent->slot_count && agent->paused_until_ms <= world->now_ms; s++) {
+        for (int s = 1; s <= agent->slot_count && agent->paused_until_ms < world->now_ms; s++) {
             const struct toy_worker *worker = &agent->slots[s].worker;
 
             if (worker->is_in_test && worker->suite->run == run &&

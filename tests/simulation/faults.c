@@ -111,6 +111,7 @@ static void strike(struct world *world, struct event_card *card)
     unsigned sum = 0;
     unsigned choice = 0;
     size_t kind = 0;
+    int64_t until_ms = 0;
 
     (void)card;
     for (size_t i = 0; i < COUNT_OF(weights); i++)
@@ -129,7 +130,9 @@ static void strike(struct world *world, struct event_card *card)
         kill_machine(world, victim);
         return;
     case 2:
-        victim->paused_until_ms = world->now_ms + dice_between(dice, 100, PAUSE_MS_MAX);
+        until_ms = world->now_ms + dice_between(dice, 100, PAUSE_MS_MAX);
+        if (until_ms > victim->paused_until_ms)
+            victim->paused_until_ms = until_ms;
         world_say(world, "%s is paused", victim->name);
         return;
     case 3:

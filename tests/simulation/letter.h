@@ -32,7 +32,7 @@ struct letter {
 };
 
 struct letter *letter_new(enum letter_kind kind);
-void letter_free(void *letter);
+void letter_free(void *pointer); /* a struct letter */
 struct letter *letter_copy(const struct letter *letter);
 
 /* Deep copies into the letter. */

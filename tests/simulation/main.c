@@ -25,6 +25,7 @@ static const char *const canaries[CANARY_COUNT] = {
     [CANARY_OLD_EPOCH] = "old-epoch",
     [CANARY_LOSE_EVENT] = "lose-event",
     [CANARY_COUNT_TWICE] = "count-twice",
+    [CANARY_KEEP_WORKERS] = "keep-workers",
 };
 
 struct totals {

@@ -340,7 +340,8 @@ static void do_action(struct world *world, struct toy_agent *agent, const struct
         toy_worker_tell(world, agent, action->slot, &action->order);
         return;
     case ACTION_KILL:
-        toy_worker_kill(world, agent, action->slot, action->hard);
+        if (world->settings.canary != CANARY_KEEP_WORKERS || dice_chance(&world->dice_work, 100))
+            toy_worker_kill(world, agent, action->slot, action->hard);
         return;
     case ACTION_DROP:
         later(world, agent, action, dropped, DROP_MS_MAX);

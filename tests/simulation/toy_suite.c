@@ -151,7 +151,7 @@ void toy_suite_free(struct toy_suite *suite)
 int toy_suite_find(const struct toy_suite *suite, const char *id)
 {
     const char *digits = strstr(id, ".test_");
-    int i = digits != NULL ? atoi(digits + strlen(".test_")) : -1;
+    int i = digits != NULL ? (int)strtol(digits + strlen(".test_"), NULL, 10) : -1;
 
     /* A repeated id names the test before it. */
     for (int candidate = i; candidate >= 0 && candidate <= i + 1 && candidate < suite->test_count;

@@ -49,17 +49,24 @@ static void hear(struct world *world, struct event_card *card)
 }
 
 static struct event_card worker_card(struct world *world, struct toy_agent *agent, int64_t slot,
-                                     int64_t *line_ms, int64_t delay_ms)
+                                     int64_t delay_ms)
 {
     struct event_card card = toy_agent_card(world, agent, delay_ms);
 
-    if (line_ms != NULL) {
-        if (card.at_ms < *line_ms)
-            card.at_ms = *line_ms;
-        *line_ms = card.at_ms;
-    }
     card.slot = slot;
     card.id = agent->slots[slot].worker.id;
+    return card;
+}
+
+/* One that does not overtake those before it in the pipe. */
+static struct event_card pipe_card(struct world *world, struct toy_agent *agent, int64_t slot,
+                                   int64_t *pipe_ms, int64_t delay_ms)
+{
+    struct event_card card = worker_card(world, agent, slot, delay_ms);
+
+    if (card.at_ms < *pipe_ms)
+        card.at_ms = *pipe_ms;
+    *pipe_ms = card.at_ms;
     return card;
 }
 
@@ -67,8 +74,8 @@ static void say(struct world *world, struct toy_agent *agent, int64_t slot,
                 struct worker_message message)
 {
     struct toy_worker *worker = &agent->slots[slot].worker;
-    struct event_card card = worker_card(world, agent, slot, &worker->pipe_ms,
-                                         dice_between(&world->dice_work, 0, PIPE_MS_MAX));
+    struct event_card card = pipe_card(world, agent, slot, &worker->pipe_ms,
+                                       dice_between(&world->dice_work, 0, PIPE_MS_MAX));
     struct said *said = mem_zalloc(sizeof(*said));
 
     message.id = message.id != NULL ? message.id : "";
@@ -111,8 +118,8 @@ static void die(struct world *world, struct toy_agent *agent, int64_t slot, cons
                 bool was_clean)
 {
     struct toy_worker *worker = &agent->slots[slot].worker;
-    struct event_card card = worker_card(world, agent, slot, &worker->pipe_ms,
-                                         dice_between(&world->dice_work, 0, REAP_MS_MAX));
+    struct event_card card = pipe_card(world, agent, slot, &worker->pipe_ms,
+                                       dice_between(&world->dice_work, 0, REAP_MS_MAX));
     struct gone *gone = mem_zalloc(sizeof(*gone));
 
     if (worker->activity == TOY_DYING) {
@@ -147,7 +154,7 @@ static void step(struct world *world, struct event_card *card);
 static void go_on_after(struct world *world, struct toy_agent *agent, int64_t slot,
                         enum toy_activity activity, int64_t ms)
 {
-    struct event_card card = worker_card(world, agent, slot, NULL, ms);
+    struct event_card card = worker_card(world, agent, slot, ms);
 
     agent->slots[slot].worker.activity = activity;
     card.happen = step;
@@ -425,8 +432,8 @@ void toy_worker_tell(struct world *world, struct toy_agent *agent, int64_t slot,
 
     if (worker->id == 0)
         return;
-    struct event_card card = worker_card(world, agent, slot, &worker->order_ms,
-                                         dice_between(&world->dice_work, 0, PIPE_MS_MAX));
+    struct event_card card = pipe_card(world, agent, slot, &worker->order_ms,
+                                       dice_between(&world->dice_work, 0, PIPE_MS_MAX));
 
     copy = mem_zalloc(sizeof(*copy));
     *copy =

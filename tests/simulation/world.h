@@ -42,6 +42,7 @@ enum canary {
     CANARY_OLD_EPOCH,         /* a restarted coordinator uses its old epoch again          */
     CANARY_LOSE_EVENT,        /* the network drops an event and closes the gap             */
     CANARY_COUNT_TWICE,       /* a result is sent a second time as if it were new          */
+    CANARY_KEEP_WORKERS,      /* most of an agent's kills do nothing                              */
     CANARY_COUNT
 };
 

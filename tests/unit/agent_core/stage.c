@@ -236,10 +236,16 @@ static struct granted_test parse_test(struct arena *arena, const char *word)
 
 void stage_grant(struct stage *stage, int64_t slot, int64_t lease, const char *tests)
 {
+    stage_grant_of(stage, STAGE_RUN, slot, lease, tests);
+}
+
+void stage_grant_of(struct stage *stage, int64_t run, int64_t slot, int64_t lease,
+                    const char *tests)
+{
     struct arena arena = ARENA_INIT;
     struct granted_test granted[TESTS_MAX];
     struct lease_grant grant = {
-        .lease = lease, .kind = LEASE_BATCH, .run = STAGE_RUN, .slot = slot, .tests = granted};
+        .lease = lease, .kind = LEASE_BATCH, .run = run, .slot = slot, .tests = granted};
     char *rest = arena_strdup(&arena, tests);
 
     for (char *word = strtok_r(rest, " ", &rest); word != NULL; word = strtok_r(rest, " ", &rest))

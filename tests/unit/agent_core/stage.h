@@ -48,6 +48,9 @@ void stage_answer(struct stage *stage);
 void stage_answer_with(struct stage *stage, struct sync_response response);
 void stage_fail_sync(struct stage *stage, enum status status);
 void stage_grant(struct stage *stage, int64_t slot, int64_t lease, const char *tests);
+/* A lease of another run than STAGE_RUN. */
+void stage_grant_of(struct stage *stage, int64_t run, int64_t slot, int64_t lease,
+                    const char *tests);
 void stage_grant_collect(struct stage *stage, int64_t slot, int64_t lease);
 
 /* Answers of the shell. */

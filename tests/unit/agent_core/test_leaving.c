@@ -99,6 +99,22 @@ Test(leaving, a_second_signal_between_two_tests_loses_none)
     stage_close(&stage);
 }
 
+Test(leaving, a_collection_under_way_is_finished)
+{
+    struct stage stage;
+    stage_open(&stage, 1);
+    stage_grant_collect(&stage, 1, 10);
+    stage_run_ready(&stage);
+    stage_say(&stage, 1, SAY_READY);
+    stage_forget(&stage);
+
+    stage_input(&stage, INPUT_DRAIN, 0, NULL);
+    stage_expect(&stage, "sync 2 held 10:0 draining");
+    stage_message(&stage, 1, &(struct worker_message){.say = SAY_COLLECTED});
+    stage_expect(&stage, "spool 1 done 10 0; tell 1 quit");
+    stage_close(&stage);
+}
+
 Test(leaving, an_unreachable_coordinator_does_not_hold_it_for_ever)
 {
     struct stage stage;

@@ -2,7 +2,7 @@
 
 #include <criterion/criterion.h>
 
-#include "agent/core/sync.h"
+#include "agent/core/state.h"
 #include "shared/base/limits.h"
 #include "tests/unit/agent_core/stage.h"
 
@@ -163,6 +163,23 @@ Test(syncing, a_sync_carries_a_bounded_number_of_events_and_the_next_follows_at_
     stage_expect(&stage, "sync 3 held 11:0 events 1-1000");
     stage_answer(&stage);
     stage_expect(&stage, "trim 4:1000; sync 4 held 11:0 events 1001-1001");
+    stage_close(&stage);
+}
+
+Test(syncing, a_full_spool_takes_no_work)
+{
+    struct stage stage;
+    stage_open(&stage, 1);
+    stage_answer(&stage);
+    stage_forget(&stage);
+
+    stage.foreman->spool.bytes += SPOOL_BYTES_MAX;
+    stage_pass(&stage, SYNC_INTERVAL_MS);
+    stage_expect(&stage, "sync 2 no-slots");
+    stage.foreman->spool.bytes -= SPOOL_BYTES_MAX;
+    stage_answer(&stage);
+    stage_pass(&stage, SYNC_INTERVAL_MS);
+    stage_expect(&stage, "sync 3");
     stage_close(&stage);
 }
 

@@ -225,6 +225,67 @@ Test(workers, a_warm_worker_stays_until_its_run_is_forgotten)
     stage_close(&stage);
 }
 
+Test(workers, a_slot_that_serves_another_run_gets_a_new_worker_and_a_new_clone)
+{
+    struct stage stage;
+    stage_open(&stage, 1);
+    stage_to_running(&stage, "a");
+    run_one(&stage, 1, false);
+    stage_say(&stage, 1, SAY_IDLE);
+    stage_forget(&stage);
+
+    stage_grant_of(&stage, 8, 1, 12, "a");
+    stage_expect(&stage, "trim 4:1; tell 1 quit");
+    stage_gone(&stage, 1, "exit status 0");
+    stage_input(&stage, INPUT_DROPPED, 1, NULL);
+    stage_expect(&stage, "drop 1; prepare 8+db");
+    stage_close(&stage);
+}
+
+Test(workers, a_slot_says_what_is_warm_in_it)
+{
+    struct stage stage;
+    stage_open(&stage, 1);
+    stage_to_running(&stage, "a/H/1");
+    run_one(&stage, 1, true);
+    stage_say(&stage, 1, SAY_IDLE);
+
+    cr_assert_eq(stage.request->slots_count, 1);
+    cr_assert_eq(stage.request->slots[0].run, STAGE_RUN);
+    cr_assert_str_eq(stage.request->slots[0].group, "H");
+    cr_assert_eq(stage.request->slots[0].phase, 1);
+    stage_close(&stage);
+}
+
+Test(workers, what_runs_and_for_how_long_is_said)
+{
+    struct stage stage;
+    stage_open(&stage, 1);
+    stage_to_running(&stage, "a b");
+    stage_starts(&stage, 1, 1);
+
+    stage_pass(&stage, 5000);
+    cr_assert_eq(stage.request->held[0].running, 1);
+    cr_assert_eq(stage.request->held[0].running_ms, 5000);
+    stage_close(&stage);
+}
+
+Test(workers, a_driver_that_never_starts_its_test_is_killed)
+{
+    struct stage stage;
+    stage_open(&stage, 1);
+    stage_to_running(&stage, "a b");
+
+    for (int64_t ms = 0; ms < TEST_MS; ms += 5000) {
+        stage_forget(&stage);
+        stage_pass(&stage, 5000);
+        stage_answer(&stage);
+    }
+    stage_expect(&stage, "spool 1 problem 11 worker; kill 1 hard; "
+                         "sync 13 held 11:2 events 1-1; trim 4:1");
+    stage_close(&stage);
+}
+
 Test(workers, a_note_belongs_to_the_test_that_runs)
 {
     struct stage stage;
