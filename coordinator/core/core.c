@@ -18,16 +18,17 @@ struct core *core_new(const struct core_settings *settings)
 
 static void free_leases(struct core *core)
 {
-    struct lease *lease = NULL;
-    struct lease *next = NULL;
+    struct lease *lease = core->leases;
 
-    HASH_ITER(hh, core->leases, lease, next)
-    {
-        HASH_DEL(core->leases, lease);
+    HASH_CLEAR(hh, core->leases);
+    while (lease != NULL) {
+        struct lease *next = lease->hh.next;
+
         lease->run->leases = NULL;
         lease->agent->leases = NULL;
         free(lease->items);
         free(lease);
+        lease = next;
     }
 }
 

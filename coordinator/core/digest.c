@@ -104,49 +104,62 @@ static void add_run(struct hash *hash, const struct run *run)
     add_lease(hash, lease);
 }
 
+struct agent_ref {
+    const struct agent *agent;
+};
+
+struct run_ref {
+    const struct run *run;
+};
+
 static int by_name(const void *a, const void *b)
 {
-    const struct agent *const *left = a;
-    const struct agent *const *right = b;
+    const struct agent_ref *left = a;
+    const struct agent_ref *right = b;
 
-    return strcmp((*left)->name, (*right)->name);
+    return strcmp(left->agent->name, right->agent->name);
 }
 
 static int by_number(const void *a, const void *b)
 {
-    const struct run *const *left = a;
-    const struct run *const *right = b;
+    const struct run_ref *left = a;
+    const struct run_ref *right = b;
 
-    return ((*left)->number > (*right)->number) - ((*left)->number < (*right)->number);
+    return (left->run->number > right->run->number) - (left->run->number < right->run->number);
 }
 
 static void add_agents(struct hash *hash, const struct core *core)
 {
     CLEANUP(mem_freep)
-    const struct agent **live = mem_alloc(HASH_COUNT(core->agents) * sizeof(*live));
+    struct agent_ref *live = mem_alloc(HASH_COUNT(core->agents) * sizeof(*live));
     size_t count = 0;
 
     for (const struct agent *agent = core->agents; agent != NULL; agent = agent->hh.next)
         if (agent->is_live)
-            live[count++] = agent;
+            live[count++].agent = agent;
     qsort(live, count, sizeof(*live), by_name);
     for (size_t i = 0; i < count; i++)
-        add_agent(hash, live[i]);
+        add_agent(hash, live[i].agent);
+}
+
+static void add_runs(struct hash *hash, const struct core *core)
+{
+    CLEANUP(mem_freep) struct run_ref *open = mem_alloc(core->open_count * sizeof(*open));
+    size_t count = 0;
+
+    for (const struct run *run = core->open_runs; run != NULL; run = run->next)
+        open[count++].run = run;
+    qsort(open, count, sizeof(*open), by_number);
+    for (size_t i = 0; i < count; i++)
+        add_run(hash, open[i].run);
 }
 
 void core_digest(const struct core *core, char out_hex[65])
 {
-    CLEANUP(mem_freep)
-    const struct run **open = mem_alloc(core->open_count * sizeof(*open));
     struct hash hash;
-    size_t count = 0;
 
     hash_init(&hash);
     add_agents(&hash, core);
-    for (const struct run *run = core->open_runs; run != NULL; run = run->next)
-        open[count++] = run;
-    qsort(open, count, sizeof(*open), by_number);
-    for (size_t i = 0; i < count; i++)
-        add_run(&hash, open[i]);
+    add_runs(&hash, core);
     hash_final(&hash, out_hex);
 }

@@ -113,7 +113,7 @@ static int64_t estimate_us(const struct run *run, int64_t number)
 
 static int compare_by_group(const void *a, const void *b, void *context)
 {
-    const struct run *run = context;
+    const struct run *run = ((const struct draft *)context)->run;
     const struct test *left = run_test(run, *(const int64_t *)a);
     const struct test *right = run_test(run, *(const int64_t *)b);
 
@@ -140,13 +140,13 @@ static void bundle_add(const struct run *run, struct bundle *bundle, int64_t num
 }
 
 /* `sorted` gets the draft's numbers by phase and group; the bundles point into it. */
-static struct bundle *bundles_make(const struct draft *draft, int64_t *sorted, size_t *out_count)
+static struct bundle *bundles_make(struct draft *draft, int64_t *sorted, size_t *out_count)
 {
     struct bundle *bundles = mem_zalloc(draft->count * sizeof(*bundles));
     size_t count = 0;
 
     (void)memcpy(sorted, draft->order, draft->count * sizeof(*sorted));
-    qsort_r(sorted, draft->count, sizeof(*sorted), compare_by_group, (void *)(uintptr_t)draft->run);
+    qsort_r(sorted, draft->count, sizeof(*sorted), compare_by_group, draft);
     for (size_t i = 0; i < draft->count; i++) {
         bool is_new = i == 0 || !are_together(run_test(draft->run, sorted[i - 1]),
                                               run_test(draft->run, sorted[i]));

@@ -70,15 +70,16 @@ void queue_init(struct queue *queue, struct test *tests, const int64_t *order, s
     queue->order = mem_alloc(count * sizeof(*queue->order));
     for (size_t place = 0; place < count; place++) {
         struct test *test = &tests[order[place] - 1];
-        struct cluster *last =
+        const struct cluster *last =
             queue->clusters_count > 0 ? &queue->clusters[queue->clusters_count - 1] : NULL;
 
         queue->order[place] = order[place];
+        CHECK(queue->clusters != NULL || queue->clusters_cap == queue->clusters_count);
         if (last == NULL || !belongs(last, test)) {
-            last = &VEC_PUSH(queue->clusters, queue->clusters_count, queue->clusters_cap);
-            *last = (struct cluster){.first = place, .group = test->group, .phase = test->phase};
+            VEC_PUSH(queue->clusters, queue->clusters_count, queue->clusters_cap) =
+                (struct cluster){.first = place, .group = test->group, .phase = test->phase};
         }
-        last->end = place + 1;
+        queue->clusters[queue->clusters_count - 1].end = place + 1;
         test->place = (uint32_t)place;
         test->cluster = (uint32_t)(queue->clusters_count - 1);
     }

@@ -30,14 +30,15 @@ static void free_history(struct run *run)
 
 static void free_agents(struct run *run)
 {
-    struct run_agent *agent = NULL;
-    struct run_agent *next = NULL;
+    struct run_agent *agent = run->agents;
 
-    HASH_ITER(hh, run->agents, agent, next)
-    {
-        HASH_DEL(run->agents, agent);
+    HASH_CLEAR(hh, run->agents);
+    while (agent != NULL) {
+        struct run_agent *next = agent->hh.next;
+
         free(agent->name);
         free(agent);
+        agent = next;
     }
 }
 
@@ -46,8 +47,10 @@ void run_free(struct core *core, struct run *run)
     CHECK(run->leases == NULL);
     HASH_DELETE(hh, core->runs, run);
     HASH_DELETE(hh_key, core->runs_by_key, run);
-    for (struct past_lease *past = run->past_leases; past != NULL; past = past->next)
+    for (struct past_lease *past = run->past_leases; past != NULL; past = past->next) {
+        CHECK(core->past_leases != NULL);
         HASH_DEL(core->past_leases, past);
+    }
     free_agents(run);
     free_history(run);
     queue_release(&run->queue);

@@ -224,7 +224,7 @@ static bool run_is_sound(const struct run *run, struct error *err)
     bool is_empty_green =
         run->state == RUN_ENDED && run->exit_status == 0 && run->counts.collected == 0;
 
-    REQUIRE(run->tests_count <= 2 * TESTS_PER_RUN_MAX, err, "run %lld has too many tests",
+    REQUIRE(run->tests_count <= (size_t)2 * TESTS_PER_RUN_MAX, err, "run %lld has too many tests",
             (long long)run->number);
     REQUIRE(!is_empty_green, err, "run %lld tested nothing and is green", (long long)run->number);
     return tests_are_sound(run, &sum, err) && counts_are_sound(run, &sum, err) &&

@@ -20,10 +20,13 @@ static inline unsigned table_hash(const void *key, size_t len)
     return hash ^ (hash >> 15);
 }
 
+/* uthash chose these names. */
+/* NOLINTBEGIN(readability-identifier-naming) */
 #define HASH_FUNCTION(key, len, hash) ((hash) = table_hash((key), (len)))
 #define uthash_malloc(bytes)          mem_alloc(bytes)
 #define uthash_free(memory, bytes)    free(memory)
 #define uthash_fatal(text)            UNREACHABLE(text)
+/* NOLINTEND(readability-identifier-naming) */
 
 #include <uthash.h>
 #include <utlist.h>

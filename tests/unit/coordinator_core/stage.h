@@ -97,7 +97,7 @@ struct player_lease *player_last(struct player *player);
 void player_add_event(struct player *player, struct event event);
 void player_attempt(struct player *player, int64_t lease, int64_t test, enum outcome outcome);
 void player_extra(struct player *player, int64_t lease, const char *id, enum outcome outcome);
-void player_return(struct player *player, int64_t lease);
+void player_return(struct player *player, int64_t token);
 void player_problem(struct player *player, int64_t lease, const char *stage, const char *text);
 /* The whole list in one page, with its count and hash. */
 void player_collect(struct player *player, int64_t lease, const struct collected_test *tests,

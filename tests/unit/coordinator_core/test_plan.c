@@ -45,10 +45,10 @@ static const char *plan_of(struct stage *stage, const struct run_submission *sub
 struct plan_case {
     const char *what;
     enum run_order order;
+    bool with_history;
     const char *filters[2];
     const char *only[3];
     const char *start_at;
-    bool with_history;
     const char *plan;
 };
 
