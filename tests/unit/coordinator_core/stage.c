@@ -406,9 +406,18 @@ void player_extra(struct player *player, int64_t lease, const char *id, enum out
                                             .attempt = new_report(player, id, outcome)});
 }
 
-void player_return(struct player *player, int64_t token)
+/* The same for a lease that the test knows to be held. */
+static struct player_lease *held_lease(struct player *player, int64_t token)
 {
     struct player_lease *lease = player_lease(player, token);
+
+    CHECK(lease != NULL);
+    return lease;
+}
+
+void player_return(struct player *player, int64_t token)
+{
+    struct player_lease *lease = held_lease(player, token);
     struct event event = {.kind = EVENT_RETURNED, .lease = token, .text = "asked to"};
 
     event.numbers = arena_array(&player->stage->arena, lease->grant.tests_count, sizeof(int64_t));
@@ -425,7 +434,7 @@ void player_problem(struct player *player, int64_t lease, const char *stage, con
     player_add_event(
         player,
         (struct event){.kind = EVENT_PROBLEM, .lease = lease, .stage = stage, .text = text});
-    player_lease(player, lease)->is_over = true;
+    held_lease(player, lease)->is_over = true;
 }
 
 static const char *hash_of(struct player *player, const struct collected_test *tests, size_t count)
@@ -458,7 +467,7 @@ void player_collect(struct player *player, int64_t lease, const struct collected
                                             .lease = lease,
                                             .count = (int64_t)count,
                                             .hash = hash_of(player, tests, count)});
-    player_lease(player, lease)->is_over = true;
+    held_lease(player, lease)->is_over = true;
 }
 
 void player_finish(struct player *player, enum outcome outcome)
