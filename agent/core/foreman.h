@@ -41,6 +41,10 @@ struct foreman;
 #define SPOOL_EVENTS_MAX 100000
 #define SPOOL_BYTES_MAX  ((int64_t)256 * 1024 * 1024)
 
+/* The shell gives up a sync that is not answered by then (INPUT_SYNC_FAILED): after an interval,
+ * two that got lost leave time for a third before the leases lapse (checked in sync.c). */
+#define SYNC_ANSWER_MS 4000
+
 /* Tests handed to the driver beyond the one that runs: enough to know whether a class goes on. */
 #define DRIVER_LOOKAHEAD 1
 

@@ -1,5 +1,6 @@
 #include "agent/core/sync.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,9 @@
 #include "agent/core/state.h"
 #include "shared/base/check.h"
 #include "shared/base/limits.h"
+
+static_assert(SYNC_INTERVAL_MS + 2 * SYNC_ANSWER_MS + 3 * SYNC_BACKOFF_MS < LEASE_TTL_MS,
+              "two lost syncs are survivable");
 
 static struct old_spool copy_old_spool(struct arena *arena, const struct foreman_old_spool *old)
 {

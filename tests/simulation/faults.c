@@ -7,9 +7,13 @@
 #define IN_WEATHER 500
 
 /* Longer than a lease lasts, sometimes. */
-#define PAUSE_MS_MAX     40000
-#define CUT_MS_MAX       60000
-#define OUTAGE_MS_MAX    20000
+#define PAUSE_MS_MAX  40000
+#define CUT_MS_MAX    60000
+#define OUTAGE_MS_MAX 20000
+
+/* Two of them in a row are still shorter than a lease. */
+#define SHORT_OUTAGE_MS_MAX 2000
+
 #define SECOND_DRAIN     300
 #define STAYS_DEAD       500
 #define AGENTS_ALIVE_MIN 3
@@ -27,6 +31,11 @@ void weather_roll(struct world *world)
 
     if (world->settings.faults == 0) {
         *weather = (struct weather){.delay_ms_max = 20, .commit_ms_max = 10};
+        return;
+    }
+    if (world->settings.only_restarts) {
+        *weather =
+            (struct weather){.delay_ms_max = 100, .commit_ms_max = 50, .kill_coordinator = 1};
         return;
     }
     *weather = (struct weather){
@@ -140,7 +149,9 @@ static void strike(struct world *world, struct event_card *card)
         world_say(world, "%s is cut off", victim->name);
         return;
     case 4:
-        toy_coordinator_kill(world, dice_between(dice, 10, OUTAGE_MS_MAX));
+        toy_coordinator_kill(world, dice_between(dice, 10,
+                                                 world->settings.only_restarts ? SHORT_OUTAGE_MS_MAX
+                                                                               : OUTAGE_MS_MAX));
         return;
     default:
         drain(world, victim);

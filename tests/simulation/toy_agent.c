@@ -8,9 +8,6 @@
 #include "shared/base/limits.h"
 #include "tests/simulation/shadow.h"
 
-/* What the shell waits for an answer to a sync. */
-#define REQUEST_MS 10000
-
 #define PREPARE_MS_MAX 3000
 #define CLONE_MS_MAX   200
 #define DROP_MS_MAX    50
@@ -266,7 +263,7 @@ static void send_sync(struct world *world, struct toy_agent *agent,
     if (world->settings.canary == CANARY_COUNT_TWICE)
         tell_twice(letter);
     agent->sync_connection = agent->last_connection + 1;
-    open_connection(world, agent, letter, REQUEST_MS, sync_timed_out);
+    open_connection(world, agent, letter, SYNC_ANSWER_MS, sync_timed_out);
 }
 
 static void send_wait(struct world *world, struct toy_agent *agent)

@@ -52,6 +52,7 @@ struct world_settings {
     int tests;
     int faults;
     enum canary canary;
+    bool only_restarts; /* the coordinator is killed now and then, and nothing else happens */
     bool verbose;
 };
 
