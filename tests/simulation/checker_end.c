@@ -148,7 +148,11 @@ static void check_acknowledged(struct shadow *shadow)
     for (size_t i = 0; i < shadow->execution_cap; i++) {
         const struct execution *execution = &shadow->executions[i];
 
-        if (execution->worker != NULL && execution->is_acknowledged && !execution->lease_was_closed)
+        if (execution->worker == NULL || !execution->is_acknowledged)
+            continue;
+        if (execution->lease_was_closed)
+            shadow->world->sights.late_dropped++;
+        else
             world_fail(shadow->world,
                        "attempt %lld of worker %s was acknowledged and is not in the store",
                        (long long)execution->order, execution->worker);

@@ -74,6 +74,7 @@ struct sights {
     int64_t late, lost, crashed, timed_out, retries, extras, flaky;
     int64_t returned, problems, lost_leases, revoked_leases, gone_agents, recovered;
     int64_t reloads, failed_commits;
+    int64_t late_dropped; /* acknowledged, late, and not even stored: after a restart */
 };
 
 struct toy_suite;
