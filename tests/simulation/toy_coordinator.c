@@ -11,9 +11,6 @@
 /* The wall clock of the world begins here. */
 #define WALL_MS ((int64_t)1700000000000)
 
-/* A long scan, so not at every lap. */
-#define SOUND_EVERY_LAPS 16
-
 static struct instant instant_of(const struct world *world)
 {
     return (struct instant){.now_ms = world->now_ms, .wall_ms = WALL_MS + world->now_ms};
@@ -328,8 +325,7 @@ static void lap(struct world *world, struct event_card *card)
     coordinator->mail_count = 0;
     if (core_next_deadline_ms(coordinator->core) <= world->now_ms)
         CHECK(handle(world, &(struct command){.kind = COMMAND_TICK}, &reply) == STATUS_OK);
-    if (world->lap_count % SOUND_EVERY_LAPS == 0)
-        check_sound(world);
+    check_sound(world);
     if (world->settings.canary == CANARY_ACK_BEFORE_COMMIT)
         send_answers(world, STATUS_OK);
     if (coordinator->facts.count == 0) {
