@@ -163,6 +163,15 @@ static _Noreturn void program_become(const struct spawn_options *options, pid_t 
     _exit(EXIT_NO_PROGRAM);
 }
 
+/* What we open later must not land on a descriptor that descriptors_leave() gives away: a command is
+ * started with 0, 1 and 2 only, so 3 and 4 are free. */
+static void descriptors_fill(void)
+{
+    for (int fd = 0; fd < SPAWN_STATUS_FD; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_CLOEXEC) != fd)
+            refuse("open /dev/null");
+}
+
 /* The helper must not hold what the agent waits for the end of. */
 static void descriptors_leave(void)
 {
@@ -338,6 +347,7 @@ int main(int argc, char **argv)
         return probe_all(&options);
 
     (void)fcntl(SPAWN_STATUS_FD, F_SETFD, FD_CLOEXEC);
+    descriptors_fill();
     (void)prctl(PR_SET_PDEATHSIG, SIGNAL_END);
     if (options.parent != 0 && getppid() != options.parent)
         return EXIT_NOT_STARTED;

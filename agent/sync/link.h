@@ -20,9 +20,8 @@
 
 struct link;
 
-/* A coordinator that has not answered a sync by then is tried again: three such tries fit into
- * a lease's life once the first has failed by its connection. */
-#define LINK_SYNC_MS 10000
+/* A coordinator that has not answered a sync by then is tried again. */
+#define LINK_SYNC_MS SYNC_ANSWER_MS
 
 /* A long poll that the coordinator does not end is ended here. */
 #define LINK_WAIT_MS (LONG_POLL_MS_MAX + 5000)

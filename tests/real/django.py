@@ -39,6 +39,7 @@ name: django
 driver: django
 source: {{git: "git://{address}:{port}/tree.git"}}
 command: [{python}, tests/runtests.py]
+env: {{PYTHONPATH: "${{dir}}"}}
 databases:
   default: {{engine: sqlite, memory: true}}
   other: {{engine: sqlite, memory: true}}
@@ -116,8 +117,11 @@ def serial(tree, out, labels):
     part = out.with_suffix(".part")
     argv = [PYTHON, HERE / "own_runner_dump.py", part, "tests/runtests.py", "--parallel=1", "-v", "0", *labels]
     with open(out.with_suffix(".log"), "wb") as log:
-        code = subprocess.run([str(a) for a in argv], cwd=tree, stdout=log, stderr=log, env=ENVIRONMENT).returncode
+        # The tree's own Django, not the one that is installed.
+        env = {**ENVIRONMENT, "PYTHONPATH": str(tree)}
+        code = subprocess.run([str(a) for a in argv], cwd=tree, stdout=log, stderr=log, env=env).returncode
     print("   exit status %d, %.0f s" % (code, time.monotonic() - started), flush=True)
+    check(part.stat().st_size > 0, "its own runner ran")
     part.rename(out)
 
 

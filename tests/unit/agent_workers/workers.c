@@ -1,6 +1,7 @@
 /* Workers as real processes: how they end, what they leave behind, what they print. */
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -471,6 +472,17 @@ Test(workers, a_command_is_run_to_its_end_and_tells_how_it_went)
         cr_assert_not_null(strstr(result.tail, cases[i].tail), "%s", result.tail);
     }
     cr_assert_eq(lease_book_count(stage.book), 0);
+}
+
+Test(workers, a_command_finds_its_helper_whole_when_only_three_descriptors_are_open)
+{
+    struct result result;
+
+    /* An agent's descriptors are all close-on-exec; those of a test's sandbox are not. */
+    for (int fd = 3; fd < 64; fd++)
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    command_run("exit 2", 0, &result);
+    cr_assert_str_eq(result.text, "exit status 2");
 }
 
 Test(workers, a_command_that_is_not_there_could_not_be_started)
