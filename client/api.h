@@ -17,7 +17,7 @@
 struct api;
 
 struct api_settings {
-    const char *url;        /* "http://127.0.0.1:8750"          */
+    const char *url;        /* "http://127.0.0.1:7357"          */
     const char *token_file; /* NULL none                        */
     bool insecure;          /* a token over plain http is meant */
     int64_t patience_ms;

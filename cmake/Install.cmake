@@ -1,8 +1,4 @@
-# What an installation holds, and the same layout inside the build directory, so that the programs find each other in both.
-file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/share/muster")
-file(CREATE_LINK "${PROJECT_SOURCE_DIR}/agent/drivers" "${PROJECT_BINARY_DIR}/share/muster/drivers" SYMBOLIC)
-
-install(DIRECTORY agent/drivers/ DESTINATION ${CMAKE_INSTALL_DATADIR}/muster/drivers FILES_MATCHING PATTERN "*.py")
+# What an installation holds beside the programs, which their own folders install.
 install(DIRECTORY schemas/ DESTINATION ${CMAKE_INSTALL_DATADIR}/muster/schemas
         PATTERN examples EXCLUDE)
 install(FILES README.md LICENSE CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

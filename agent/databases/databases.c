@@ -70,7 +70,7 @@ static void means_say(struct databases *databases)
 {
     if (databases->memory_dir != NULL)
         (void)snprintf(databases->means_text, sizeof(databases->means_text),
-                       "clones in %s, %lld MiB at most; then on disk by %s", MEMORY_PLACE,
+                       "clones in %s, %lld MiB at most; then on disk by %s", databases->memory_dir,
                        (long long)(databases->memory_bytes_max / MIB),
                        copy_means_name(databases->disk_means));
     else

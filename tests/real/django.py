@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "support")]
 import compare_outcomes  # noqa: E402
-from fleet import Fleet, Killer  # noqa: E402
+from fleet import Fleet, Killer, TemplateWatch  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 PYTHON = "/usr/bin/python3"
@@ -203,9 +203,9 @@ class Bench:
             try:
                 client = fleet.run(self.tree / "muster.yml", "--order", order, "--json", report_path,
                                    "--junit", report_path.with_suffix(".xml"), *self.labels)
-                log, before = self.attend(fleet, client, seed)
+                watch = TemplateWatch(fleet)
+                log = self.attend(fleet, client, seed, watch)
                 code = client.wait()
-                after = fleet.templates()
             finally:
                 fleet.stop()
             left = fleet.leftovers()
@@ -213,30 +213,27 @@ class Bench:
         check(report_path.exists(), "the report was saved")
         report = json.loads(report_path.read_text())
         check_counts(report)
-        check(all(after.get(p) == h for p, h in before.items() if p in after), "the templates' hashes are unchanged")
+        check(watch.again > 0 and not watch.changed, "%d templates are unchanged in %d looks" % (len(watch.seen), watch.again))
         check(not any(left.values()), "nothing is left: %s" % {k: v[:3] for k, v in left.items() if v})
         if seed is not None:
             check(len(log) == 3, "a worker, an agent and the coordinator were killed: %s" % log)
         check_kills(report, log)
         return report
 
-    def attend(self, fleet, client, seed):
-        """Kills what is due while the run goes on; answers the kill log and the templates seen first."""
-        killer, before = None, {}
+    def attend(self, fleet, client, seed, watch):
+        """Kills what is due while the run goes on; answers the kill log."""
+        killer = None
         while client.poll() is None:
             if seed is not None and killer is None:
                 try:
-                    run = fleet.newest_run()
+                    killer = Killer(fleet, fleet.newest_run(), seed, self.size())
                 except (OSError, LookupError):
-                    time.sleep(0.1)
-                    continue
-                killer = Killer(fleet, run, seed, self.size())
+                    pass
             if killer:
                 killer.step()
-            if not before:
-                before = fleet.templates()
-            time.sleep(0.2)
-        return (killer.log if killer else []), before
+            watch.step()
+            time.sleep(0.1)
+        return killer.log if killer else []
 
     def size(self):
         with open(self.own) as file:

@@ -3,6 +3,7 @@
 Everything stands in one directory; what is started is remembered by its process id, and only that
 is ever killed.  Waiting is for events: a port file, a line of the run's ledger, the end of a process.
 """
+import hashlib
 import json
 import os
 import random
@@ -126,6 +127,7 @@ class Fleet:
                 continue
             try:
                 environ = (entry / "environ").read_bytes()
+                # Also what a worker started: TMPDIR lies in the agent's work directory.
                 if b"MUSTER_LEASE=" in environ and str(self.work).encode() in environ:
                     left.append("%s %s" % (entry.name, (entry / "cmdline").read_bytes().replace(b"\0", b" ")[:200]))
             except OSError:
@@ -139,18 +141,52 @@ class Fleet:
     def records_left(self):
         return [str(p) for name in self.agents for p in (self.work / name / "leases").glob("*")]
 
-    def slots_left(self):
-        return [str(p) for name in self.agents for p in (self.work / name / "slots").glob("*")]
+    def directories_left(self):
+        """Clones, private TMPDIRs and half-built templates, on disk and in memory."""
+        left = [str(p) for name in self.agents for place in ("clones", "tmp", "building")
+                for p in (self.work / name / place).glob("*")]
+        return left + [str(p) for p in Path("/dev/shm").glob("muster-*") if self.owns(p)]
 
-    def templates(self):
-        """{path: sha256} of the templates that stand in the agents' directories."""
-        import hashlib
-        return {str(p): hashlib.sha256(p.read_bytes()).hexdigest()
-                for name in self.agents for p in sorted((self.work / name / "templates").rglob("*.sqlite3"))}
+    def owns(self, directory):
+        """Is this one of the directories in memory that an agent of ours has written down?"""
+        return any(str(directory) in log for log in self.agent_logs())
+
+    def agent_logs(self):
+        return [Path(agent.log).read_text(errors="replace") for agent in self.agents.values()]
 
     def leftovers(self):
         return {"processes": self.processes_left(), "mounts": self.mounts_left(),
-                "lease records": self.records_left(), "slots": self.slots_left()}
+                "lease records": self.records_left(), "directories": self.directories_left()}
+
+
+class TemplateWatch:
+    """Looks at the agents' templates now and then: a template, once there, never changes."""
+
+    EVERY_S = 3
+
+    def __init__(self, fleet):
+        self.fleet, self.seen, self.again, self.changed, self.due = fleet, {}, 0, [], 0.0
+
+    def step(self):
+        if time.monotonic() < self.due:
+            return
+        self.due = time.monotonic() + self.EVERY_S
+        for name in self.fleet.agents:
+            for path in (self.fleet.work / name / "templates").rglob("*"):
+                try:
+                    if path.is_file():
+                        self.look(path)
+                except OSError:
+                    continue    # its run has ended, or its agent was killed and builds anew
+
+    def look(self, path):
+        key = (str(path), path.stat().st_ino)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if key in self.seen:
+            self.again += 1
+            if self.seen[key] != digest:
+                self.changed.append(str(path))
+        self.seen[key] = digest
 
 
 class Killer:
