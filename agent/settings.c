@@ -5,12 +5,9 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "shared/base/buffer.h"
 #include "shared/base/file.h"
 #include "shared/base/limits.h"
-
-/* A token is 64 characters; a file that is longer is another file. */
-#define TOKEN_BYTES_MAX 4096
+#include "shared/http/token_file.h"
 
 #define ROW(name_, kind_, member_, env_, value_, otherwise_, help_)                                \
     {                                                                                              \
@@ -90,25 +87,6 @@ static enum status labels_read(struct agent_settings *settings, struct arena *ar
     return STATUS_OK;
 }
 
-static enum status token_read(struct agent_settings *settings, struct arena *arena,
-                              struct error *err)
-{
-    struct buffer text;
-    enum status status = STATUS_OK;
-
-    if (settings->token_file == NULL)
-        return STATUS_OK;
-    buffer_init(&text, TOKEN_BYTES_MAX);
-    status = file_read(settings->token_file, &text, err);
-    while (text.len > 0 && strchr(" \r\n\t", text.at[text.len - 1]) != NULL)
-        text.at[--text.len] = '\0';
-    if (status == STATUS_OK && text.len == 0)
-        status = error_set(err, STATUS_INVALID, "token file '%s' is empty", settings->token_file);
-    settings->token = arena_strdup(arena, text.at);
-    buffer_release(&text);
-    return status;
-}
-
 /* The first that exists, from the directory of our own program; else the last, which an error
  * will then name. */
 static const char *find_beside_us(struct arena *arena, const char *const *places, size_t count)
@@ -163,8 +141,9 @@ enum status agent_settings_read(int argc, char *const *argv, struct arena *arena
     status = level_read(out_settings, err);
     if (status == STATUS_OK)
         status = labels_read(out_settings, arena, err);
-    if (status == STATUS_OK)
-        status = token_read(out_settings, arena, err);
+    if (status == STATUS_OK && out_settings->token_file != NULL)
+        status =
+            token_file_read(out_settings->token_file, "work", arena, &out_settings->token, err);
     if (status == STATUS_OK)
         places_fill(out_settings, arena);
     return status;

@@ -8,10 +8,10 @@
 
 #include "client/follow.h"
 #include "shared/base/clock.h"
-#include "shared/base/file.h"
 #include "shared/base/limits.h"
 #include "shared/base/version.h"
 #include "shared/http/http_client.h"
+#include "shared/http/token_file.h"
 #include "shared/json/messages_json.h"
 
 /* One exchange; a report of a large run takes its time. */
@@ -25,51 +25,25 @@
 /* A user learns after this that we wait. */
 #define QUIET_MS 3000
 
-#define TOKEN_BYTES_MAX 1024
-
 struct api {
     struct http_client *http;
     char *url;
     int64_t patience_ms;
 };
 
-/* The token is the file's first line that is neither empty nor a comment; "RIGHT:TOKEN" lines are
- * the coordinator's form of the same file. */
-static enum status read_token(const char *path, struct buffer *out_token, struct error *err)
-{
-    CLEANUP(buffer_release) struct buffer text;
-    char *rest = NULL;
-
-    buffer_init(&text, (size_t)64 * TOKEN_BYTES_MAX);
-    enum status status = file_read(path, &text, err);
-    if (status != STATUS_OK)
-        return status;
-    for (char *line = strtok_r(text.at, "\r\n", &rest); line != NULL;
-         line = strtok_r(NULL, "\r\n", &rest)) {
-        const char *colon = strchr(line, ':');
-        if (*line != '#' && *line != '\0')
-            return buffer_add_text(out_token, colon != NULL ? colon + 1 : line)
-                       ? STATUS_OK
-                       : error_set(err, STATUS_TOO_BIG, "the token in '%s' is too long", path);
-    }
-    return error_set(err, STATUS_INVALID, "the token file '%s' holds no token", path);
-}
-
 enum status api_new(const struct api_settings *settings, struct api **out_api, struct error *err)
 {
-    CLEANUP(buffer_release) struct buffer token;
+    CLEANUP(arena_release) struct arena arena = ARENA_INIT;
     struct http_client_settings http = {.url = settings->url,
                                         .user_agent = "muster/" MUSTER_VERSION,
                                         .allows_plain = settings->insecure};
     struct http_client *client = NULL;
 
-    buffer_init(&token, TOKEN_BYTES_MAX);
     enum status status = STATUS_OK;
     if (settings->token_file != NULL)
-        status = read_token(settings->token_file, &token, err);
+        status = token_file_read(settings->token_file, "submit", &arena, &http.token, err);
     if (status != STATUS_OK)
         return status;
-    http.token = token.len > 0 ? token.at : NULL;
     status = http_client_new(&http, &client, err);
     if (status != STATUS_OK)
         return status;

@@ -96,7 +96,7 @@ Test(settings, the_environment_says_it_too_and_the_line_wins)
     cr_assert_eq(settings.workers, 2);
 }
 
-Test(settings, the_token_is_the_files_first_line)
+Test(settings, the_token_is_the_one_for_work)
 {
     char path[] = "/tmp/muster-token-XXXXXX";
     int fd = mkstemp(path);
@@ -105,7 +105,7 @@ Test(settings, the_token_is_the_files_first_line)
     struct error err;
     char line[200];
 
-    cr_assert_eq(write(fd, "secret\n", 7), 7);
+    cr_assert_eq(write(fd, "read:other\nwork:secret\n", 23), 23);
     (void)snprintf(line, sizeof(line), "--coordinator https://c --work-dir /w --token-file %s",
                    path);
     cr_assert_eq(read_line(line, &settings, &wish, &err), STATUS_OK, "%s", err.text);
@@ -127,7 +127,7 @@ Test(settings, what_is_wrong_is_named)
         {"--coordinator https://c --work-dir /w --workers many", "whole number"},
         {"--coordinator https://c --work-dir /w --log-level loud", "not one of debug"},
         {"--coordinator https://c --work-dir /w --token-file /nowhere", "/nowhere"},
-        {"--coordinator https://c --work-dir /w --token-file /dev/null", "is empty"},
+        {"--coordinator https://c --work-dir /w --token-file /dev/null", "holds no token"},
         {"--cordinator https://c", "did you mean '--coordinator'"},
         {"--coordinator https://c --work-dir /w extra", "takes no operand"},
     };
