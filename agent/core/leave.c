@@ -94,6 +94,19 @@ void leave_exit(struct foreman *foreman)
     foreman->leave_until_ms = INT64_MAX;
 }
 
+/* What an earlier incarnation left is on disk, and goes with the next start. */
+static bool has_something_to_say(const struct foreman *foreman)
+{
+    return foreman->spool.count > 0 || sync_is_recovering(foreman);
+}
+
+/* What is left of its time becomes at most `ms`. */
+static void shorten(struct foreman *foreman, int64_t ms)
+{
+    if (foreman->now_ms + ms < foreman->leave_until_ms)
+        foreman->leave_until_ms = foreman->now_ms + ms;
+}
+
 void leave_step(struct foreman *foreman)
 {
     if (foreman->leaving == LEAVING_NOT || foreman->leaving == LEAVING_LEFT)
@@ -101,9 +114,9 @@ void leave_step(struct foreman *foreman)
     if (!foreman->has_finished && leave_is_finished(foreman)) {
         foreman->has_finished = true;
         foreman->sync.is_urgent = true;
-        if (foreman->leave_until_ms == INT64_MAX)
-            foreman->leave_until_ms = foreman->now_ms + LEAVE_SYNC_MS;
     }
+    if (foreman->has_finished)
+        shorten(foreman, has_something_to_say(foreman) ? LEAVE_SYNC_MS : LEAVE_GOODBYE_MS);
 
     bool is_late = foreman->now_ms >= foreman->leave_until_ms;
     if (is_late || (foreman->leaving == LEAVING_SILENT && is_empty(foreman)))

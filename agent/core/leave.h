@@ -13,6 +13,10 @@
 /* For the last sync of an agent that has finished all it held: coordinator restarts take less. */
 #define LEAVE_SYNC_MS 30000
 
+/* The same where nothing waits to be acknowledged: the last sync only says goodbye then, and a
+ * coordinator that is away hears of it by silence. */
+#define LEAVE_GOODBYE_MS 2000
+
 /* An impatient operator waits no longer than this. */
 #define LEAVE_NOW_MS 5000
 

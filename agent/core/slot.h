@@ -76,6 +76,7 @@ struct collecting {
     struct collected_test *tests;
     size_t count;
     struct arena arena; /* of the page */
+    size_t bytes;       /* of the page on the wire, at most */
     int64_t total;
     struct hash hash;
 };

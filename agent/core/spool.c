@@ -3,9 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/event_bytes.h"
 #include "agent/core/foreman.h"
 #include "shared/base/check.h"
 #include "shared/base/memory.h"
+#include "shared/base/text.h"
+
+/* What stands for a byte that is no UTF-8. */
+#define REPLACEMENT "\xef\xbf\xbd"
 
 /* Lays copies one behind the other: first with `at` NULL, to measure, then for good. */
 struct packer {
@@ -24,9 +29,27 @@ static void *pack(struct packer *packer, const void *bytes, size_t len)
     return memcpy(packer->at + start, bytes, len);
 }
 
+/* What came from the machine (a path, an error that was cut) may be no UTF-8, and a sync that
+ * cannot be written would be repeated for ever. */
+static const char *pack_repaired(struct packer *packer, const char *text)
+{
+    struct buffer clean;
+    const char *packed = NULL;
+
+    buffer_init(&clean, strlen(REPLACEMENT) * strlen(text));
+    CHECK(text_add_as_utf8(&clean, text, strlen(text)));
+    packed = pack(packer, clean.at, clean.len + 1);
+    buffer_release(&clean);
+    return packed;
+}
+
 static const char *pack_text(struct packer *packer, const char *text)
 {
-    return text == NULL ? NULL : pack(packer, text, strlen(text) + 1);
+    if (text == NULL)
+        return NULL;
+    if (!text_is_utf8(text, strlen(text)))
+        return pack_repaired(packer, text);
+    return pack(packer, text, strlen(text) + 1);
 }
 
 static const struct output *pack_output(struct packer *packer, const struct output *output)
@@ -141,9 +164,12 @@ const struct event *spool_add(struct spool *spool, const struct event *event)
 {
     size_t used = spool->first + spool->count;
     struct spooled spooled;
+    size_t wire_bytes = 0;
 
     spooled.event = event_copy(event, &spooled.bytes);
     spooled.event->seq = spool->next_seq++;
+    wire_bytes = event_bytes_max(spooled.event);
+    spooled.bytes = spooled.bytes > wire_bytes ? spooled.bytes : wire_bytes;
     VEC_PUSH(spool->at, used, spool->cap) = spooled;
     spool->count++;
     spool->bytes += (int64_t)spooled.bytes;

@@ -15,7 +15,7 @@
 
 struct spooled {
     struct event *event; /* one block with everything it points to */
-    size_t bytes;
+    size_t bytes;        /* in memory or on the wire, whichever is more */
 };
 
 struct spool {
@@ -56,7 +56,7 @@ static inline int64_t spool_trimmed_seq(const struct spool *spool)
     return spool->next_seq - 1 - (int64_t)spool->count;
 }
 
-/* A copy in one heap block, freed with free(). */
+/* A copy in one heap block, freed with free(); its texts are UTF-8, whatever the event's were. */
 struct event *event_copy(const struct event *event, size_t *out_bytes);
 
 #endif

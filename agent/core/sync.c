@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/event_bytes.h"
 #include "agent/core/leave.h"
 #include "agent/core/state.h"
 #include "shared/base/check.h"
@@ -11,6 +12,15 @@
 
 static_assert(SYNC_INTERVAL_MS + 2 * SYNC_ANSWER_MS + 3 * SYNC_BACKOFF_MS < LEASE_TTL_MS,
               "two lost syncs are survivable");
+
+/* A lease or a slot without its group, a label with its name and value all escaped. */
+#define SYNC_ROW_BYTES   128
+#define SYNC_LABEL_BYTES (6 * NAME_BYTES_MAX + 16)
+static_assert(SYNC_EVENTS_BYTES_MAX + SYNC_GROUPS_BYTES_MAX +
+                      (LEASES_PER_SYNC_MAX + SLOTS_PER_AGENT_MAX) * SYNC_ROW_BYTES +
+                      LABELS_MAX * SYNC_LABEL_BYTES <
+                  SYNC_BODY_BYTES_MAX - BODY_BYTES_MAX,
+              "a full sync can be sent");
 
 static struct old_spool copy_old_spool(struct arena *arena, const struct foreman_old_spool *old)
 {
@@ -107,11 +117,16 @@ static void build_held(struct sync_request *request, const struct foreman *forem
 static void build_slots(struct sync_request *request, const struct foreman *foreman,
                         struct arena *arena)
 {
+    size_t bytes = 0;
+
     request->slots = arena_array(arena, foreman->slot_count, sizeof(*request->slots));
     for (size_t i = 0; i < foreman->slot_count; i++) {
         const struct slot *slot = &foreman->slots[i];
         const char *group = slot->group != NULL ? slot->group : "";
 
+        bytes += event_text_bytes_max(group);
+        if (bytes > SYNC_GROUPS_BYTES_MAX) /* what is warm there is a hint, no more */
+            group = "";
         request->slots[request->slots_count++] =
             (struct slot_report){.slot = slot->number,
                                  .run = slot->run,
@@ -158,15 +173,21 @@ static void build_recovering(struct foreman *foreman, struct sync_request *reque
                              struct arena *arena)
 {
     struct old_spool *old = &foreman->sync.old[foreman->sync.old_next];
+    size_t bytes = 0;
 
     request->incarnation = old->incarnation;
     request->sync_no = ++old->sync_no;
     request->recovering = true;
     request->doing = "sending what an earlier life had to say";
     request->events = arena_array(arena, EVENTS_PER_SYNC_MAX, sizeof(*request->events));
-    for (size_t i = 0; i < old->event_count && request->events_count < EVENTS_PER_SYNC_MAX; i++)
-        if (old->events[i]->seq > old->acknowledged)
-            request->events[request->events_count++] = *old->events[i];
+    for (size_t i = 0; i < old->event_count && request->events_count < EVENTS_PER_SYNC_MAX; i++) {
+        if (old->events[i]->seq <= old->acknowledged)
+            continue;
+        bytes += event_bytes_max(old->events[i]);
+        if (request->events_count > 0 && bytes > SYNC_EVENTS_BYTES_MAX)
+            return;
+        request->events[request->events_count++] = *old->events[i];
+    }
 }
 
 static void send_request(struct foreman *foreman)

@@ -21,8 +21,11 @@
 #include "agent/core/foreman.h"
 #include "shared/base/memory.h"
 
-/* What one sync carries of events: far below SYNC_BODY_BYTES_MAX even when JSON escapes much. */
+/* What one sync carries of events and of the names of warm groups, as JSON at the worst: together
+ * with the rest below SYNC_BODY_BYTES_MAX (checked in sync.c).  A sync that is longer could never
+ * be sent. */
 #define SYNC_EVENTS_BYTES_MAX ((size_t)4 * 1024 * 1024)
+#define SYNC_GROUPS_BYTES_MAX ((size_t)512 * 1024)
 
 /* Between two tries of a failed sync: doubles from the first to the second. */
 #define SYNC_BACKOFF_MS     200

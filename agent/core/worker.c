@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/event_bytes.h"
 #include "agent/core/feed.h"
 #include "agent/core/report.h"
 #include "agent/core/state.h"
@@ -11,8 +12,8 @@
 #include "shared/base/memory.h"
 #include "shared/base/text.h"
 
-/* Pages are closed early when their ids are this long, so that a sync stays far below
- * SYNC_BODY_BYTES_MAX. */
+/* Pages are closed early when they are this long on the wire, so that a sync, which carries one
+ * whole page at least, stays far below SYNC_BODY_BYTES_MAX. */
 #define PAGE_BYTES_MAX ((size_t)1 << 20)
 
 /* A text that lives as long as the actions of this input. */
@@ -316,6 +317,7 @@ static void close_page(struct foreman *foreman, struct slot *slot)
     arena_release(&page->arena);
     page->tests = NULL;
     page->count = 0;
+    page->bytes = 0;
 }
 
 static void on_test(struct foreman *foreman, struct slot *slot,
@@ -336,11 +338,12 @@ static void on_test(struct foreman *foreman, struct slot *slot,
         .file = arena_strdup(&page->arena, message->file),
         .line = message->line,
     };
+    page->bytes += collected_test_bytes_max(&page->tests[page->count - 1]);
     page->total++;
     hash_add(&page->hash, message->id, strlen(message->id));
     hash_add(&page->hash, "\n", 1);
     slot->deadline_ms = foreman->now_ms + COLLECT_SILENCE_MS;
-    if (page->count == COLLECTED_PER_EVENT || page->arena.total_bytes > PAGE_BYTES_MAX)
+    if (page->count == COLLECTED_PER_EVENT || page->bytes > PAGE_BYTES_MAX)
         close_page(foreman, slot);
 }
 

@@ -5,6 +5,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
 #include "shared/json/codec.h"
+#include "shared/json/messages_json.h"
 
 /* ---- from the driver ------------------------------------------------------------ */
 
@@ -55,14 +56,14 @@ static const char *const say_names[] = {
 };
 
 /* What a driver may say of a test; the other outcomes are the agent's to decide. */
-static const char *const outcome_names[] = {
+static const char *const wire_outcome_names[] = {
     [OUTCOME_PASSED] = "passed",   [OUTCOME_FAILED] = "failed", [OUTCOME_ERROR] = "error",
     [OUTCOME_SKIPPED] = "skipped", [OUTCOME_XFAIL] = "xfail",   [OUTCOME_XPASS] = "xpass",
     [OUTCOME_UNKNOWN] = "unknown",
 };
 
 static const struct enum_names say_table = {say_names, COUNT_OF(say_names)};
-static const struct enum_names outcome_table = {outcome_names, COUNT_OF(outcome_names)};
+static const struct enum_names outcome_table = {wire_outcome_names, COUNT_OF(wire_outcome_names)};
 
 static const struct field head_fields[] = {
     FIELD_REQUIRED(struct wire_head, say, FIELD_STRING, .max = NAME_BYTES_MAX),
@@ -131,6 +132,12 @@ static const char *clip(struct arena *arena, const char *text, size_t max)
     return len <= max ? text : arena_strndup(arena, text, text_utf8_floor(text, max));
 }
 
+/* The coordinator takes no larger ones, and would refuse the whole sync. */
+static int64_t clip_number(int64_t number)
+{
+    return number <= INT32_MAX ? number : INT32_MAX;
+}
+
 static const char *ready_text(struct arena *arena, const struct wire_line *line)
 {
     return arena_printf(arena, "driver %s %s%s%s", line->driver, line->version,
@@ -154,9 +161,9 @@ static void message_fill(const struct wire_line *line, struct arena *arena,
         .duration_us = line->duration_us,
         .message = clip(arena, line->message, ATTEMPT_MESSAGE_BYTES),
         .details = clip(arena, line->details, ATTEMPT_DETAILS_BYTES),
-        .file = line->file,
-        .line = line->line,
-        .subtests = line->subtests,
+        .file = clip(arena, line->file, MESSAGE_PATH_BYTES_MAX),
+        .line = clip_number(line->line),
+        .subtests = clip_number(line->subtests),
         .is_extra = line->extra,
         .dirty = line->dirty,
         .dirty_count = line->dirty_count,

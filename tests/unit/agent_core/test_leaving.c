@@ -119,11 +119,37 @@ Test(leaving, an_unreachable_coordinator_does_not_hold_it_for_ever)
 {
     struct stage stage;
     stage_open(&stage, 1);
+    stage_to_running(&stage, "a");
+    stage.is_deaf = true;
+    stage_starts(&stage, 1, 1);
     stage_input(&stage, INPUT_DRAIN, 0, NULL);
+    stage_answer(&stage);
+    stage_ends(&stage, 1, 1, OUTCOME_PASSED);
+    stage_say(&stage, 1, SAY_IDLE);
+    stage_say(&stage, 1, SAY_IDLE);
+    stage_gone(&stage, 1, "exit status 0");
+    stage_input(&stage, INPUT_DROPPED, 1, NULL);
     stage_fail_sync(&stage, STATUS_UNAVAILABLE);
     stage_forget(&stage);
 
+    stage_pass(&stage, LEAVE_GOODBYE_MS); /* there is a result to save */
+    stage_expect(&stage, "sync 3 held 11:1 events 1-1 draining");
     stage_pass(&stage, LEAVE_SYNC_MS);
+    stage_expect(&stage, "exit");
+    stage_close(&stage);
+}
+
+Test(leaving, with_nothing_to_say_an_unreachable_coordinator_is_not_waited_for)
+{
+    struct stage stage;
+    stage_open(&stage, 1);
+    stage_fail_sync(&stage, STATUS_UNAVAILABLE);
+    stage_forget(&stage);
+
+    stage_input(&stage, INPUT_DRAIN, 0, NULL);
+    stage_pass(&stage, LEAVE_GOODBYE_MS - 1);
+    stage_expect(&stage, "sync 1");
+    stage_pass(&stage, 1);
     stage_expect(&stage, "exit");
     stage_close(&stage);
 }

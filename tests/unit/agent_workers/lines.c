@@ -99,6 +99,20 @@ Test(worker_lines, texts_longer_than_a_report_holds_are_cut_between_characters)
     cr_assert_eq(strlen(message.message), ATTEMPT_MESSAGE_BYTES - 1);
 }
 
+Test(worker_lines, numbers_larger_than_a_report_holds_are_cut)
+{
+    struct worker_message message;
+    struct error err;
+    bool known = false;
+
+    cr_assert_eq(decode("{\"say\": \"end\", \"id\": \"a\", \"n\": 1, \"outcome\": \"failed\","
+                        " \"line\": 4294967296, \"subtests\": 9223372036854775807}",
+                        &message, &known, &err),
+                 STATUS_OK, "%s", err.text);
+    cr_assert_eq(message.line, INT32_MAX);
+    cr_assert_eq(message.subtests, INT32_MAX);
+}
+
 Test(worker_lines, what_breaks_the_protocol_is_refused_with_its_field)
 {
     static const struct {
