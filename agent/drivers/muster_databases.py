@@ -87,7 +87,10 @@ class Databases:
     def __init__(self, session):
         self.mode = session.mode
         self.fatal = session.fatal
-        self.given = {record["alias"]: record for record in session.databases}
+        self.given = {record["alias"]: record for record in session.databases
+                      if not record.get("mirror")}
+        self.mirrors = {record["alias"]: record["mirror"] for record in session.databases
+                        if record.get("mirror")}
         self.expected = {}                  # alias: where its settings must lead
         self.generation = 1
 
@@ -95,17 +98,21 @@ class Databases:
 
     def override(self, databases):
         """Changes a DATABASES setting in place, so that a settings module's own name sees it."""
-        missing = sorted(set(self.given) - set(databases))
+        missing = sorted((set(self.given) | set(self.mirrors)) - set(databases))
         if missing:
             self.fatal("settings", "the project has no database alias '%s', which the suite file"
                        " names; it has %s" % (missing[0], sorted(databases) or "none"))
+        for alias, mirror in sorted(self.mirrors.items()):
+            if mirror not in self.given:
+                self.fatal("settings", "database alias '%s' is to mirror '%s', which is no"
+                           " database of its own" % (alias, mirror))
         original = {alias: dict(entry) for alias, entry in databases.items()}
         for alias, entry in original.items():
             if alias in self.given:
                 databases[alias] = self.entry_given(entry, self.given[alias])
         for alias, entry in original.items():
-            if alias not in self.given and entry:
-                databases[alias] = self.entry_follower(entry, original, databases)
+            if alias in self.mirrors or (alias not in self.given and entry):
+                databases[alias] = self.entry_follower(alias, entry, original, databases)
         self.expected = {alias: identity(entry) for alias, entry in databases.items() if entry}
 
     def entry_given(self, entry, record):
@@ -133,15 +140,15 @@ class Databases:
                 result["HOST"] = os.path.dirname(result["HOST"])    # libpq wants the folder
         return result
 
-    def entry_follower(self, entry, original, databases):
+    def entry_follower(self, alias, entry, original, databases):
         """An alias that was not given: it follows a given one, or it cannot be used."""
-        mirror = entry.get("TEST", {}).get("MIRROR")
+        mirror = self.mirrors.get(alias) or entry.get("TEST", {}).get("MIRROR")
         if mirror in self.given:
             return {**databases[mirror], "TEST": {**databases[mirror]["TEST"], "MIRROR": mirror}}
-        for alias in self.given:
-            named = original[alias].get("NAME") not in (None, "", ":memory:")
-            if named and identity(original[alias]) == identity(entry):
-                return {**databases[alias], "TEST": {**databases[alias]["TEST"], "MIRROR": alias}}
+        for given in self.given:
+            named = original[given].get("NAME") not in (None, "", ":memory:")
+            if named and identity(original[given]) == identity(entry):
+                return {**databases[given], "TEST": {**databases[given]["TEST"], "MIRROR": given}}
         engine = entry.get("ENGINE") or "django.db.backends.dummy"
         return {**entry, "ENGINE": absent_backend(engine), "NAME": "muster-absent", "USER": "",
                 "PASSWORD": "", "HOST": "", "PORT": "", "OPTIONS": {}}

@@ -132,14 +132,14 @@ class DjangoHooks(Hooks):
         # Nobody rolls back or empties what other kinds of tests write: watch them.
         watch = not isinstance(test, self.transaction) and (
             not isinstance(test, self.simple) or getattr(test, "databases", None))
-        for alias in self.databases.given if watch else ():
+        for alias in self.connections if watch else ():
             wrappers = self.connections[alias].execute_wrappers
             wrappers.append(self.note_write)
             self.watched.append(wrappers)
 
     def note_write(self, execute, sql, params, many, context):
         if not str(sql).lstrip(" (\n\t").upper().startswith(READS):
-            self.written.add(context["connection"].alias)
+            self.written.add(self.mirrored(context["connection"].alias))
         return execute(sql, params, many, context)
 
     def after(self, test):

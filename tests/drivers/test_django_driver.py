@@ -77,6 +77,8 @@ PROJECT = {
                 Thing.objects.count()
             def test_writes(self):
                 Thing.objects.create(name="left behind")
+            def test_writes_to_a_mirror(self):
+                Thing.objects.using("replica").create(name="left behind")
 
         class Transactions(TransactionTestCase):
             def test_commits(self):
@@ -121,6 +123,14 @@ PROJECT = {
             databases = {"default"}
             def test_forbidden(self):
                 connections["legacy"].cursor()
+
+        class LegacyMirrors(TestCase):
+            databases = {"default", "legacy"}
+            def test_legacy_mirrors(self):
+                connections["legacy"].ensure_connection()
+                self.assertEqual(connections["legacy"].settings_dict["NAME"],
+                                 connections["default"].settings_dict["NAME"])
+                self.assertEqual(Thing.objects.using("legacy").count(), 1)
 
         class LegacyAsked(unittest.TestCase):
             def test_absent(self):
@@ -254,15 +264,16 @@ class Collecting(ProjectTestCase):
         phases = [test["phase"] for test in tests]
         self.assertEqual(phases, sorted(phases))
         by_class = {test["group"].rpartition(".")[2]: test["phase"] for test in tests}
-        self.assertEqual(by_class, {"Cases": 0, "Legacy": 0, "Simple": 1, "Transactions": 1,
+        self.assertEqual(by_class, {"Cases": 0, "Legacy": 0, "LegacyMirrors": 0, "Simple": 1,
+                                    "Transactions": 1,
                                     "Serialized": 1, "Plain": 2, "LegacyAsked": 2})
 
     def test_takes_the_runners_own_arguments_and_labels(self):
         root = self.project()
         cases = [
-            (["--tag=slow"], [], 1), (["--exclude-tag", "slow"], [], 12), (["-k", "seed"], [], 2),
-            (["--pattern", "nothing*.py"], [], 0), (["--parallel=4"], [], 13),
-            ([], ["app.tests.Plain"], 2), ([], ["app/tests.py"], 13), ([], ["app"], 13),
+            (["--tag=slow"], [], 1), (["--exclude-tag", "slow"], [], 14), (["-k", "seed"], [], 2),
+            (["--pattern", "nothing*.py"], [], 0), (["--parallel=4"], [], 15),
+            ([], ["app.tests.Plain"], 3), ([], ["app/tests.py"], 15), ([], ["app"], 15),
         ]
         for args, selection, count in cases:
             with self.subTest(args=args, selection=selection):
@@ -284,6 +295,25 @@ class Running(ProjectTestCase):
 
                 self.assertEqual([end["outcome"] for end in ends], ["passed"] * 4, ends)
                 self.assertEqual(os.path.exists(databases[0]["path"]), not memory)
+
+    def test_an_alias_that_is_said_to_mirror_another_follows_it(self):
+        for memory in (True, False):
+            with self.subTest(memory=memory):
+                root, databases = self.prepared(memory)
+                databases.append({"alias": "legacy", "mirror": "default"})
+                worker = self.started(root, databases)
+
+                ends = self.played(worker, "LegacyMirrors.test_legacy_mirrors",
+                                   "Cases.test_mirrors")
+                worker.quit()
+
+                self.assertEqual([end["outcome"] for end in ends], ["passed"] * 2, ends)
+
+    def test_a_mirror_of_nothing_is_fatal(self):
+        root, databases = self.prepared()
+        text = self.refused(root, [*databases, {"alias": "legacy", "mirror": "nowhere"}])
+
+        self.assertIn("'legacy' is to mirror 'nowhere'", text)
 
     def test_keeps_djangos_own_guard(self):
         root, databases = self.prepared()
@@ -308,10 +338,11 @@ class Running(ProjectTestCase):
         worker = self.started(root, databases)
 
         ends = self.played(worker, "Cases.test_seed", "Simple.test_state", "Plain.test_reads",
-                           "Plain.test_writes", "Transactions.test_commits")
+                           "Plain.test_writes", "Transactions.test_commits",
+                           "Plain.test_writes_to_a_mirror")
 
         self.assertEqual([end.get("dirty") for end in ends],
-                         [None, None, None, ["default"], ["default"]])
+                         [None, None, None, ["default"], ["default"], ["default"]])
 
     def test_a_reset_brings_everything_back(self):
         for memory in (True, False):
