@@ -10,6 +10,7 @@
  * A revision that the mirror has is never fetched again. */
 
 #include <dirent.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,7 +30,7 @@
 
 /* How long to wait for a git that outlived its agent. */
 #define MIRROR_LOCK_TRIES   600
-#define MIRROR_LOCK_WAIT_US 100000
+#define MIRROR_LOCK_WAIT_MS 100
 
 struct checkout {
     const struct source_request *request;
@@ -128,7 +129,7 @@ static enum status mirror_lock(struct checkout *checkout, struct error *err)
             stale_locks_remove(checkout->mirror, LOCK_DEPTH_MAX);
         if (status != STATUS_CONFLICT || tries >= MIRROR_LOCK_TRIES)
             return status;
-        (void)usleep(MIRROR_LOCK_WAIT_US);
+        (void)poll(NULL, 0, MIRROR_LOCK_WAIT_MS); /* flock has no time limit of its own */
     }
 }
 

@@ -246,6 +246,22 @@ static void print_man_text(const char *text, FILE *out)
         (void)fputc('\n', out);
 }
 
+/* The same between .Bd -literal and .Ed: lines and blanks stay. */
+static void print_man_literal(const char *text, FILE *out)
+{
+    bool at_start = true;
+
+    for (; *text != '\0'; text++) {
+        if (at_start && (*text == '.' || *text == '\''))
+            (void)fputs("\\&", out);
+        (void)fputs(*text == '\\' ? "\\e" : "", out);
+        if (*text != '\\')
+            (void)fputc(*text, out);
+        at_start = *text == '\n';
+    }
+    (void)fputc('\n', out);
+}
+
 static void print_man_row(const struct option_row *row, FILE *out)
 {
     (void)fprintf(out, ".It Fl -%s", row->name);
@@ -291,7 +307,8 @@ void options_print_man(const struct option_table *table, FILE *out)
     if (table->epilogue != NULL) {
         (void)fputs(".Sh EXIT STATUS\n", out);
         (void)fputs(".Bd -literal\n", out);
-        (void)fprintf(out, "%s\n.Ed\n", table->epilogue);
+        print_man_literal(table->epilogue, out);
+        (void)fputs(".Ed\n", out);
     }
     (void)fputs(".Sh SEE ALSO\n.Xr muster 1 ,\n.Xr muster-coordinator 1 ,\n.Xr muster-agent 1\n",
                 out);

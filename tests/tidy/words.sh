@@ -7,7 +7,7 @@ complain() { printf '%s\n' "$1" >&2; status=1; }
 
 sources=$(git ls-files '*.c' '*.h')
 # Calls that have a safer neighbour here: bounded text, our hashes, our dice, events instead of naps.
-if grep -nE '\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|localtime|gmtime|rand|srand|usleep|tmpnam|mktemp|system|popen)\(' $sources; then
+if grep -nE '\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|localtime|gmtime|rand|srand|usleep|tmpnam|mktemp|system)\(' $sources; then
     complain 'a banned call: see the list in tests/tidy/words.sh'
 fi
 if git ls-files 'tests/*.c' | xargs -r grep -nE '\b(sleep|nanosleep|usleep)\('; then

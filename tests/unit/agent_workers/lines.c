@@ -93,8 +93,8 @@ Test(worker_lines, texts_longer_than_a_report_holds_are_cut_between_characters)
     char line[8192] = "{\"say\":\"end\",\"id\":\"x\",\"n\":1,\"outcome\":\"error\",\"message\":\"a";
 
     for (int i = 0; i < 1000; i++)
-        (void)strcat(line, "\xc3\xa4");
-    (void)strcat(line, "\"}");
+        (void)strncat(line, "\xc3\xa4", sizeof(line) - strlen(line) - 1);
+    (void)strncat(line, "\"}", sizeof(line) - strlen(line) - 1);
     cr_assert_eq(decode(line, &message, &known, &err), STATUS_OK, "%s", err.text);
     cr_assert_eq(strlen(message.message), ATTEMPT_MESSAGE_BYTES - 1);
 }

@@ -84,7 +84,7 @@ Test(workers, a_driver_without_marks_is_waited_for_once)
         (void)snprintf(
             script + strlen(script), sizeof(script) - strlen(script),
             "echo '{\"say\":\"end\",\"id\":\"t\",\"n\":%d,\"outcome\":\"passed\"}' >&4\n", i);
-    (void)strcat(script, LOOP);
+    (void)strncat(script, LOOP, sizeof(script) - strlen(script) - 1);
     stage_start(&stage, script, NULL);
     cr_assert_not_null(stage_wait_said(&stage, SAY_END, 20));
     cr_assert_lt(clock_monotonic_ms() - before_ms, 5000);
