@@ -7,7 +7,8 @@
  *                    ^                                      |
  *                    '-------- its next sync ---------------'
  *
- * A gone agent is remembered in pencil, so that what it still sends is not taken twice.
+ * A gone agent is remembered, so that what it still sends is not taken twice and nobody older
+ * than it joins.
  * Incarnations only grow; those before the present one may only empty their spools. */
 
 #include "coordinator/core/fact.h"

@@ -8,7 +8,8 @@
  *
  *     lease open, test outstanding in it    counted, or lost: charges nothing
  *     lease closed, or the test moved on    late: recorded, shown, changes nothing
- *     no such lease, run or test            acknowledged and dropped */
+ *     no such lease, run or test            acknowledged and dropped, and that is said: its
+ *                                           run ended long ago, or a backup does not know it */
 
 static struct attempt_report *report_copy(struct desk *desk, const struct attempt_report *report,
                                           const struct test *test)
@@ -50,6 +51,12 @@ static void record(struct desk *desk, struct run *run, int64_t lease, const char
     desk_decide(desk, FACT_ATTEMPT_RECORDED, run->number, fact);
 }
 
+static void drop(struct desk *desk)
+{
+    desk->dropped++;
+    desk->core->stats.total_dropped++;
+}
+
 static void record_late(struct desk *desk, struct run *run, const char *agent,
                         const struct event *event)
 {
@@ -57,7 +64,7 @@ static void record_late(struct desk *desk, struct run *run, const char *agent,
 
     if (event->attempt->test != 0 && (test == NULL || test->state == TEST_LISTED ||
                                       test->state == TEST_DESELECTED || test->is_extra)) {
-        desk->core->stats.total_late++;
+        drop(desk);
         return;
     }
     record(desk, run, event->lease, agent,
@@ -156,19 +163,23 @@ void attempt_take(struct desk *desk, const char *agent, const struct event *even
         if (past != NULL)
             record_late(desk, past->run, agent, event);
         else
-            desk->core->stats.total_late++;
+            drop(desk);
         return;
     }
-    if (lease->kind != LEASE_BATCH)
+    if (lease->kind != LEASE_BATCH) {
+        drop(desk);
         return;
+    }
     if (event->attempt->test == 0) {
         take_extra(desk, lease, event);
         return;
     }
     const struct lease_item *item = lease_item_of(lease, event->attempt->test);
 
-    if (item == NULL)
+    if (item == NULL) {
+        drop(desk);
         return;
+    }
     struct test *test = run_test(lease->run, item->test);
 
     if (test->lease != lease) {

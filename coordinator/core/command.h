@@ -50,6 +50,8 @@ struct stats {
     int64_t agents_known, agents_idle, agents_busy, slots, slots_busy;
     int64_t total_attempts, total_counted, total_late, total_lost_leases, total_retries,
         total_problems, total_syncs, total_repeated_syncs, total_resyncs;
+    int64_t total_dropped; /* results under leases that are not known: acknowledged, not stored */
+    int64_t total_missing; /* events that no agent has any more and this store never saw        */
 };
 
 struct reply {

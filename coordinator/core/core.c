@@ -198,6 +198,14 @@ static void restart_run(struct core *core, struct run *run)
     agent->problems = 0;
 }
 
+void core_give_last_seq(struct core *core, int64_t run, int64_t last_seq)
+{
+    struct run *known = run_find(core, run);
+
+    CHECK(known != NULL);
+    known->last_seq = last_seq;
+}
+
 void core_restart(struct core *core, struct instant instant)
 {
     core->now_ms = instant.now_ms;

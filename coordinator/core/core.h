@@ -42,6 +42,9 @@ void core_free(struct core *core);
  * fit the state is our own error (CHECK). */
 void core_apply(struct core *core, const struct fact *fact);
 
+/* The number of the last entry of a loaded run's ledger: more than the facts that were loaded. */
+void core_give_last_seq(struct core *core, int64_t run, int64_t last_seq);
+
 /* Ends the rebuilding: gives every lease, agent and run its time anew. */
 void core_restart(struct core *core, struct instant instant);
 

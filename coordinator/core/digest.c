@@ -4,9 +4,9 @@
 #include "coordinator/core/state.h"
 #include "shared/base/hash.h"
 
-/* The durable state as one hash: live agents by name, open runs by number, open leases by token. No
- * pencil, nothing of this process (epoch, counters, totals), nothing that follows from the rest
- * (the queue's lanes). */
+/* The durable state as one hash: agents by name, gone ones too, open runs by number, their leases
+ * by token and the closed ones in the order in which they ended.  No pencil, nothing of this
+ * process (epoch, counters, totals), nothing that follows from the rest (the queue's lanes). */
 
 static void add_number(struct hash *hash, int64_t number)
 {
@@ -29,6 +29,7 @@ static void add_labels(struct hash *hash, const struct label *labels, size_t cou
 static void add_agent(struct hash *hash, const struct agent *agent)
 {
     hash_add_text(hash, agent->name);
+    add_number(hash, agent->is_live);
     add_number(hash, agent->incarnation);
     add_number(hash, agent->acknowledged);
     add_number(hash, agent->sync_no);
@@ -88,6 +89,7 @@ static void add_run(struct hash *hash, const struct run *run)
     const struct lease *lease = NULL;
 
     add_number(hash, run->number);
+    add_number(hash, run->last_seq);
     hash_add_text(hash, run->submission->key);
     hash_add_text(hash, run->submission->suite->name);
     add_number(hash, run->state);
@@ -102,6 +104,10 @@ static void add_run(struct hash *hash, const struct run *run)
         add_number(hash, run->queue.order[i]);
     DL_FOREACH2(run->leases, lease, run_next)
     add_lease(hash, lease);
+    for (const struct past_lease *past = run->past_leases; past != NULL; past = past->next) {
+        add_number(hash, past->token);
+        add_number(hash, past->end);
+    }
 }
 
 struct agent_ref {
@@ -131,15 +137,16 @@ static int by_number(const void *a, const void *b)
 static void add_agents(struct hash *hash, const struct core *core)
 {
     CLEANUP(mem_freep)
-    struct agent_ref *live = mem_alloc(HASH_COUNT(core->agents) * sizeof(*live));
+    struct agent_ref *known = mem_alloc(HASH_COUNT(core->agents) * sizeof(*known));
     size_t count = 0;
 
+    /* Without a sync of its own it has only emptied a spool: pencil. */
     for (const struct agent *agent = core->agents; agent != NULL; agent = agent->hh.next)
-        if (agent->is_live)
-            live[count++].agent = agent;
-    qsort(live, count, sizeof(*live), by_name);
+        if (agent->is_live || agent->sync_no > 0)
+            known[count++].agent = agent;
+    qsort(known, count, sizeof(*known), by_name);
     for (size_t i = 0; i < count; i++)
-        add_agent(hash, live[i].agent);
+        add_agent(hash, known[i].agent);
 }
 
 static void add_runs(struct hash *hash, const struct core *core)

@@ -45,6 +45,9 @@ struct fact_agent_synced {
     int64_t incarnation;
     int64_t acknowledged;
     int64_t sync_no;
+    int64_t missing; /* events that nobody has any more: they were acknowledged, and a backup put
+                        back has forgotten them */
+    int64_t dropped; /* results under leases that are not known here: acknowledged, not stored */
 };
 
 enum gone_reason { GONE_SILENT, GONE_REPLACED, GONE_LEFT };

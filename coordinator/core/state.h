@@ -47,6 +47,7 @@ struct desk {
     struct instant instant;
     struct fact_list *facts;
     struct arena *arena; /* the reply's */
+    int64_t dropped;     /* results of this command that are not stored */
 };
 
 /* Appends the fact and applies it.  `body` belongs to the arena of the facts or to the command. */

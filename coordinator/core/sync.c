@@ -8,7 +8,13 @@
  *     new incarnation      the older one's leases end; it joins
  *     old incarnation      superseded, unless it empties its spool: taken, nothing granted
  *     same number again    the same answer
- *     else                 events, then what it forgot, then what it gets */
+ *     else                 events, then what it forgot, then what it gets
+ *
+ * Events have no gaps: what is missing is sent again.  Only what the agent no longer has is given
+ * up.  It was acknowledged, so this happens after a backup was put back, and it is recorded. */
+
+/* A thousand events a second for thirty years; sums of it stay far from the end of a number. */
+#define SEQ_MAX ((int64_t)1 << 40)
 
 /* ---- is it well-formed? ------------------------------------------------------- */
 
@@ -24,6 +30,9 @@ static enum status check_request(const struct sync_request *request, struct erro
     if (request->events_count > EVENTS_PER_SYNC_MAX)
         return error_set(err, STATUS_TOO_BIG, "%zu events in one sync, %d are allowed",
                          request->events_count, EVENTS_PER_SYNC_MAX);
+    if (request->oldest_seq > SEQ_MAX ||
+        (request->events_count > 0 && request->events[request->events_count - 1].seq > SEQ_MAX))
+        return error_set(err, STATUS_INVALID, "no agent has had so many events");
     if (request->slots_count > SLOTS_PER_AGENT_MAX || request->labels_count > LABELS_MAX)
         return error_set(err, STATUS_TOO_BIG, "%zu slots and %zu labels, %d and %d are allowed",
                          request->slots_count, request->labels_count, SLOTS_PER_AGENT_MAX,
@@ -66,16 +75,37 @@ static struct agent *join(struct desk *desk, struct agent *agent,
     return agent_find(desk->core, request->agent);
 }
 
-static void synced_decide(struct desk *desk, const char *agent, int64_t incarnation,
-                          int64_t acknowledged, int64_t sync_no)
+/* What a sync has brought. */
+struct taken {
+    int64_t acknowledged;
+    int64_t missing;
+};
+
+static void synced_decide(struct desk *desk, const struct sync_request *request,
+                          const struct taken *taken, int64_t sync_no)
 {
     struct fact_agent_synced *fact = desk_body(desk, sizeof(*fact));
 
-    fact->agent = agent;
-    fact->incarnation = incarnation;
-    fact->acknowledged = acknowledged;
+    fact->agent = request->agent;
+    fact->incarnation = request->incarnation;
+    fact->acknowledged = taken->acknowledged;
     fact->sync_no = sync_no;
+    fact->missing = taken->missing;
+    fact->dropped = desk->dropped;
     desk_decide(desk, FACT_AGENT_SYNCED, 0, fact);
+}
+
+/* ---- events -------------------------------------------------------------------- */
+
+/* Takes the events after `taken->acknowledged`; false: there is a gap that can be closed. */
+static bool take_events(struct desk *desk, const struct sync_request *request, struct taken *taken)
+{
+    if (request->oldest_seq > taken->acknowledged + 1) {
+        taken->missing = request->oldest_seq - 1 - taken->acknowledged;
+        taken->acknowledged += taken->missing;
+        desk->core->stats.total_missing += taken->missing;
+    }
+    return events_take(desk, request->agent, request, &taken->acknowledged);
 }
 
 /* ---- the spool of an earlier incarnation --------------------------------------- */
@@ -84,7 +114,9 @@ static void synced_decide(struct desk *desk, const char *agent, int64_t incarnat
  * comes is the next: an agent forgets only what was acknowledged. */
 static int64_t old_acknowledged(struct agent *agent, const struct sync_request *request)
 {
-    if (agent->incarnation == request->incarnation && agent->acknowledged > 0)
+    bool is_known = agent->acknowledged > 0 || (agent->sync_no > 0 && request->oldest_seq > 0);
+
+    if (agent->incarnation == request->incarnation && is_known)
         return agent->acknowledged;
     for (size_t i = 0; i < agent->past_count; i++)
         if (agent->past[i].incarnation == request->incarnation)
@@ -110,16 +142,15 @@ static void recover(struct desk *desk, const struct sync_request *request,
 {
     struct agent *agent = agent_get(desk->core, request->agent, request->incarnation);
     int64_t before = old_acknowledged(agent, request);
-    int64_t acknowledged = before;
+    struct taken taken = {.acknowledged = before};
     bool is_present = agent->incarnation == request->incarnation;
 
-    response->resync = !events_take(desk, request->agent, request, &acknowledged);
-    response->acknowledged = acknowledged;
+    response->resync = !take_events(desk, request, &taken);
+    response->acknowledged = taken.acknowledged;
     response->next_sync_ms = SYNC_INTERVAL_MS;
-    remember_old(agent, request->incarnation, acknowledged);
-    if (acknowledged != before)
-        synced_decide(desk, request->agent, request->incarnation, acknowledged,
-                      is_present ? agent->sync_no : request->sync_no);
+    remember_old(agent, request->incarnation, taken.acknowledged);
+    if (taken.acknowledged != before)
+        synced_decide(desk, request, &taken, is_present ? agent->sync_no : request->sync_no);
     agent->heard_ms = desk->instant.now_ms;
     settle_runs(desk);
 }
@@ -258,10 +289,10 @@ static void note_heard(struct desk *desk, struct agent *agent)
         desk->core->agents_bound_ms = agent_lost_ms(agent);
 }
 
-static void leave(struct desk *desk, struct agent *agent, int64_t acknowledged,
+static void leave(struct desk *desk, struct agent *agent, const struct taken *taken,
                   const struct sync_request *request)
 {
-    synced_decide(desk, request->agent, request->incarnation, acknowledged, request->sync_no);
+    synced_decide(desk, request, taken, request->sync_no);
     agent_lose(desk, agent, GONE_LEFT);
     settle_runs(desk);
 }
@@ -269,26 +300,26 @@ static void leave(struct desk *desk, struct agent *agent, int64_t acknowledged,
 static void work(struct desk *desk, struct agent *agent, const struct sync_request *request,
                  size_t facts_before, struct sync_response *response)
 {
-    int64_t acknowledged = agent->acknowledged;
+    struct taken taken = {.acknowledged = agent->acknowledged};
 
     agent->heard_sync_no = request->sync_no;
-    if (agent->sync_no == 0 && request->sync_no > 1)
-        acknowledged = old_acknowledged(agent, request); /* it lived before we did */
-    response->resync = !events_take(desk, request->agent, request, &acknowledged);
+    if (agent->sync_no == 0 && request->sync_no > 1 && request->oldest_seq == 0)
+        taken.acknowledged = old_acknowledged(agent, request); /* it lived before we did */
+    response->resync = !take_events(desk, request, &taken);
     take_held(desk, agent, request);
     take_back_forgotten(desk, agent, request->sync_no);
     agent_take_slots(desk->core, agent, request->slots, request->slots_count, request->draining);
     agent_take_doing(agent, request->doing);
     if (request->leaving) {
-        leave(desk, agent, acknowledged, request);
+        leave(desk, agent, &taken, request);
         return;
     }
     settle_runs(desk);
     if (!response->resync)
         grant_to_agent(desk, agent);
-    if (desk->facts->count > facts_before || acknowledged != agent->acknowledged ||
+    if (desk->facts->count > facts_before || taken.acknowledged != agent->acknowledged ||
         agent->sync_no == 0)
-        synced_decide(desk, request->agent, request->incarnation, acknowledged, request->sync_no);
+        synced_decide(desk, request, &taken, request->sync_no);
 }
 
 enum status sync_handle(struct desk *desk, const struct sync_request *request,

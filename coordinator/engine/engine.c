@@ -94,6 +94,11 @@ static void apply_loaded(void *context, const struct fact *fact)
     core_apply(context, fact);
 }
 
+static void give_last_seq(void *context, int64_t run, int64_t last_seq)
+{
+    core_give_last_seq(context, run, last_seq);
+}
+
 static void give_history(struct engine *engine, struct core *core)
 {
     size_t count = core_runs_without_history(core, NULL, NULL, 0);
@@ -119,8 +124,9 @@ static enum status core_from_store(struct engine *engine, struct core **out_core
         .pool = engine->pool, .epoch = engine->epoch, .next_run = engine->next_run};
     struct instant now = instant_now();
     struct core *core = core_new(&settings);
-    enum status status =
-        engine->store->ops->load(engine->store, now.wall_ms, apply_loaded, core, err);
+    const struct store_visitor visitor = {
+        .context = core, .fact = apply_loaded, .last_seq = give_last_seq};
+    enum status status = engine->store->ops->load(engine->store, now.wall_ms, &visitor, err);
 
     if (status != STATUS_OK) {
         core_free(core);

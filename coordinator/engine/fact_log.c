@@ -16,6 +16,14 @@ static void log_joined(const char *event, const struct fact *fact)
 
 static void log_synced(const char *event, const struct fact *fact)
 {
+    const struct fact_agent_synced *synced = fact->agent_synced;
+
+    if (synced->missing > 0)
+        log_warning("events_missing", "agent=%s incarnation=%" PRId64 " events=%" PRId64,
+                    log_quote(synced->agent), synced->incarnation, synced->missing);
+    if (synced->dropped > 0)
+        log_warning("results_dropped", "agent=%s incarnation=%" PRId64 " results=%" PRId64,
+                    log_quote(synced->agent), synced->incarnation, synced->dropped);
     log_debug(event, "agent=%s acknowledged=%" PRId64 " sync_no=%" PRId64,
               log_quote(fact->agent_synced->agent), fact->agent_synced->acknowledged,
               fact->agent_synced->sync_no);

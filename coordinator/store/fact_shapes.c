@@ -49,6 +49,8 @@ static const struct field synced_fields[] = {
     FIELD_REQUIRED(SYNCED, incarnation, FIELD_INT),
     FIELD_REQUIRED(SYNCED, acknowledged, FIELD_INT),
     FIELD_REQUIRED(SYNCED, sync_no, FIELD_INT),
+    FIELD_OPTIONAL(SYNCED, missing, FIELD_INT),
+    FIELD_OPTIONAL(SYNCED, dropped, FIELD_INT),
 };
 
 #define GONE struct fact_agent_gone

@@ -7,8 +7,7 @@
 /* A start in progress: facts go to the visitor one by one, each in an arena of its own. */
 struct load {
     struct db *db;
-    void (*visit)(void *context, const struct fact *fact);
-    void *context;
+    const struct store_visitor *visitor;
     struct arena arena;
     int64_t run, collect_lease;
     struct error *err;
@@ -18,39 +17,49 @@ static void give(struct load *load, enum fact_kind kind, int64_t run, const void
 {
     const struct fact fact = {.kind = kind, .run = run, .body = body};
 
-    load->visit(load->context, &fact);
+    load->visitor->fact(load->visitor->context, &fact);
     arena_release(&load->arena);
+}
+
+/* A fact of the fleet that stands in a column. */
+static enum status give_column(struct load *load, enum fact_kind kind, sqlite3_stmt *stmt,
+                               int column)
+{
+    const char *bytes = (const char *)sqlite3_column_text(stmt, column);
+    const void *body;
+    enum status status = fact_body_decode(kind, bytes, (size_t)sqlite3_column_bytes(stmt, column),
+                                          &load->arena, &body, load->err);
+
+    if (status == STATUS_OK)
+        give(load, kind, 0, body);
+    return status;
 }
 
 static enum status load_agent(struct load *load, sqlite3_stmt *stmt)
 {
-    const char *joined = (const char *)sqlite3_column_text(stmt, 0);
-    struct fact_agent_synced synced = {.acknowledged = sqlite3_column_int64(stmt, 1),
-                                       .sync_no = sqlite3_column_int64(stmt, 2)};
-    const void *body;
-    enum status status =
-        fact_body_decode(FACT_AGENT_JOINED, joined, (size_t)sqlite3_column_bytes(stmt, 0),
-                         &load->arena, &body, load->err);
+    const struct fact_agent_synced synced = {.agent = (const char *)sqlite3_column_text(stmt, 0),
+                                             .incarnation = sqlite3_column_int64(stmt, 1),
+                                             .acknowledged = sqlite3_column_int64(stmt, 3),
+                                             .sync_no = sqlite3_column_int64(stmt, 4)};
+    enum status status = give_column(load, FACT_AGENT_JOINED, stmt, 2);
 
     if (status != STATUS_OK)
         return status;
-    const struct fact_agent_joined *agent = body;
-    const struct fact fact = {.kind = FACT_AGENT_JOINED, .agent_joined = agent};
-    load->visit(load->context, &fact);
-    synced.agent = agent->agent;
-    synced.incarnation = agent->incarnation;
     if (synced.sync_no > 0)
         give(load, FACT_AGENT_SYNCED, 0, &synced);
-    arena_release(&load->arena);
-    return STATUS_OK;
+    if (sqlite3_column_type(stmt, 5) == SQLITE_NULL)
+        return STATUS_OK;
+    return give_column(load, FACT_AGENT_GONE, stmt, 5);
 }
 
 static enum status load_agents(struct load *load)
 {
     sqlite3_stmt *stmt;
     bool has_row;
-    enum status status =
-        db_ask(load->db, &stmt, load->err, "SELECT joined, acknowledged, sync_no FROM agents", "");
+    enum status status = db_ask(load->db, &stmt, load->err,
+                                "SELECT agent, incarnation, joined, acknowledged, sync_no, gone"
+                                " FROM agents ORDER BY gone_seq", /* live ones first */
+                                "");
 
     while (status == STATUS_OK &&
            (status = db_next(load->db, stmt, &has_row, load->err)) == STATUS_OK && has_row)
@@ -262,28 +271,30 @@ static enum status load_run(struct load *load)
         enum fact_kind kind;
         enum status (*load)(struct load *load, enum fact_kind kind);
     } steps[] = {
-        {FACT_RUN_SUBMITTED, load_marked},      {FACT_TESTS_COLLECTED, load_collected},
-        {FACT_RUN_PLANNED, load_marked},        {FACT_TEST_ADDED, load_added},
-        {FACT_LEASE_GRANTED, load_marked},      {FACT_TESTS_RETURNED, load_marked},
-        {FACT_ATTEMPT_RECORDED, load_attempts}, {FACT_PROBLEM_RECORDED, load_marked},
-        {FACT_RUN_ENDED, load_marked},
+        {FACT_RUN_SUBMITTED, load_marked},    {FACT_TESTS_COLLECTED, load_collected},
+        {FACT_RUN_PLANNED, load_marked},      {FACT_TEST_ADDED, load_added},
+        {FACT_LEASE_GRANTED, load_marked},    {FACT_TESTS_RETURNED, load_marked},
+        {FACT_LEASE_ENDED, load_marked},      {FACT_ATTEMPT_RECORDED, load_attempts},
+        {FACT_PROBLEM_RECORDED, load_marked}, {FACT_RUN_ENDED, load_marked},
     };
+    int64_t last_seq;
     enum status status = STATUS_OK;
 
     for (size_t i = 0; i < COUNT_OF(steps) && status == STATUS_OK; i++)
         status = steps[i].load(load, steps[i].kind);
+    if (status == STATUS_OK)
+        status = db_number(load->db, 0, &last_seq, load->err,
+                           "SELECT max(seq) FROM ledger WHERE run=?", "i", load->run);
+    if (status == STATUS_OK)
+        load->visitor->last_seq(load->visitor->context, load->run, last_seq);
     return status;
 }
 
-enum status sqlite_load(struct store *store, int64_t wall_ms,
-                        void (*visit)(void *context, const struct fact *fact), void *context,
+enum status sqlite_load(struct store *store, int64_t wall_ms, const struct store_visitor *visitor,
                         struct error *err)
 {
-    struct load load = {.db = &sqlite_of(store)->db,
-                        .visit = visit,
-                        .context = context,
-                        .arena = ARENA_INIT,
-                        .err = err};
+    struct load load = {
+        .db = &sqlite_of(store)->db, .visitor = visitor, .arena = ARENA_INIT, .err = err};
     sqlite3_stmt *stmt;
     bool has_row;
     enum status status = load_agents(&load);

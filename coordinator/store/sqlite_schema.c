@@ -7,7 +7,9 @@
  *
  *     ledger    bytes are the line, see fact_json.h; run 0 is the fleet's
  *     marks     where in the ledger the facts are that a start or a reader asks for by kind;
- *               those of a lease go when it ends
+ *               those of an open lease go when it ends, its end stays
+ *     agents    the newest incarnation of each; gone ones too, with the fact's body and its number
+ *               in the fleet's ledger
  *     attempts  without output and details, which only the ledger holds
  *     gone_runs runs that are deleted, as long as there is something left of them
  *     secrets   values of secret variables, until the run ends
@@ -49,8 +51,16 @@ static const char migration_1[] =
     "  suite TEXT NOT NULL, id TEXT NOT NULL, duration_us INTEGER NOT NULL,"
     "  updated_ms INTEGER NOT NULL, PRIMARY KEY (suite, id)) WITHOUT ROWID, STRICT;";
 
+/* Gone agents stay, and ended leases are found: late results are late after a start as before. */
+static const char migration_2[] =
+    "ALTER TABLE agents ADD COLUMN gone_seq INTEGER;"
+    "ALTER TABLE agents ADD COLUMN gone TEXT;"
+    "INSERT INTO marks SELECT run, kind, seq, 0 FROM ledger WHERE kind='lease_ended'"
+    " AND run IN (SELECT run FROM runs WHERE state <> 'ended');";
+
 static const char *const migrations[] = {
     migration_1,
+    migration_2,
 };
 
 int schema_version(void)

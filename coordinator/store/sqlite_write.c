@@ -31,8 +31,9 @@ static enum status write_joined(const struct written *at, const struct fact *fac
     enum status status = fact_body_encode(fact, body, err);
     if (status != STATUS_OK)
         return status;
-    return db_do(&at->sqlite->db, err, "INSERT OR REPLACE INTO agents VALUES(?,?,?,0,0)", "tib",
-                 fact->agent_joined->agent, fact->agent_joined->incarnation, body->at, body->len);
+    return db_do(&at->sqlite->db, err, "INSERT OR REPLACE INTO agents VALUES(?,?,?,0,0,NULL,NULL)",
+                 "tib", fact->agent_joined->agent, fact->agent_joined->incarnation, body->at,
+                 body->len);
 }
 
 static enum status write_synced(const struct written *at, const struct fact *fact,
@@ -46,8 +47,16 @@ static enum status write_synced(const struct written *at, const struct fact *fac
 
 static enum status write_gone(const struct written *at, const struct fact *fact, struct error *err)
 {
-    return db_do(&at->sqlite->db, err, "DELETE FROM agents WHERE agent=? AND incarnation=?", "ti",
-                 fact->agent_gone->agent, fact->agent_gone->incarnation);
+    struct buffer *body = &at->sqlite->line;
+
+    buffer_clear(body);
+    enum status status = fact_body_encode(fact, body, err);
+    if (status != STATUS_OK)
+        return status;
+    return db_do(&at->sqlite->db, err,
+                 "UPDATE agents SET gone_seq=?, gone=? WHERE agent=? AND incarnation=?", "ibti",
+                 at->seq, body->at, body->len, fact->agent_gone->agent,
+                 fact->agent_gone->incarnation);
 }
 
 /* ---- a run ------------------------------------------------------------------------ */
@@ -166,6 +175,8 @@ static enum status write_lease_ended(const struct written *at, const struct fact
 
     if (status == STATUS_OK)
         status = db_do(db, err, "DELETE FROM marks WHERE lease=? AND lease > 0", "i", lease);
+    if (status == STATUS_OK)
+        status = mark(at, fact, 0, err);
     return status;
 }
 

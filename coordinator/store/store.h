@@ -36,6 +36,15 @@ struct store_start {
     int64_t next_run;
 };
 
+/* Takes what a start hands over. */
+struct store_visitor {
+    void *context;
+    /* A fact that rebuilds a core; it lives until this returns. */
+    void (*fact)(void *context, const struct fact *fact);
+    /* After the facts of a run: the number of the last entry of its ledger. */
+    void (*last_seq)(void *context, int64_t run, int64_t last_seq);
+};
+
 struct store_ops {
     /* Raises the epoch durably.  Once, after opening. */
     enum status (*begin)(struct store *store, struct store_start *out_start, struct error *err);
@@ -52,14 +61,15 @@ struct store_ops {
     /* Closes and opens the connection again after a failed commit. */
     enum status (*reopen)(struct store *store, struct error *err);
 
-    /* Calls `visit` with facts that rebuild a core: live agents (JOINED, SYNCED), then for each
+    /* Visits the facts that rebuild a core: live agents (JOINED, SYNCED), gone ones in the order
+     * in which they went (JOINED, SYNCED, GONE: nobody older than them may join), then for each
      * open run (and each that ended less than STORE_LOAD_ENDED_MS ago, for late results)
      * RUN_SUBMITTED, TESTS_COLLECTED, RUN_PLANNED, TEST_ADDED, LEASE_GRANTED of open leases,
-     * TESTS_RETURNED of those, ATTEMPT_RECORDED in order (output and details may be left out),
-     * NOTE_RECORDED is left out, PROBLEM_RECORDED, RUN_ENDED.  Reads the tables, not the ledger.
-     * The facts live until visit returns. */
-    enum status (*load)(struct store *store, int64_t wall_ms,
-                        void (*visit)(void *context, const struct fact *fact), void *context,
+     * TESTS_RETURNED of those, LEASE_ENDED of closed leases (without their grants: what comes
+     * under them is late), ATTEMPT_RECORDED in order (output and details may be left out),
+     * NOTE_RECORDED is left out, PROBLEM_RECORDED, RUN_ENDED, and then the run's last_seq.  Reads
+     * the tables and what they point to, not the whole ledger. */
+    enum status (*load)(struct store *store, int64_t wall_ms, const struct store_visitor *visitor,
                         struct error *err);
 
     /* Durations by test id for a suite name; in the arena. */
@@ -68,15 +78,19 @@ struct store_ops {
 
     void (*close)(struct store *store);
 
-    /* What can wait until the replies are out, in small bounded steps: a checkpoint when the log has grown, and
-     * a step of deleting a finished run that ended more than keep_ms ago (0: all are kept).
-     * *out_more: there is more of it, call again soon.  Failures are as commit's. */
+    /* What can wait until the replies are out, in small bounded steps: a checkpoint when the log
+     * has grown, and a step of deleting a finished run that ended more than keep_ms ago (0: all are
+     * kept), and the gone agents past STORE_GONE_AGENTS_MAX. *out_more: there is more of it, call
+     * again soon.  Failures are as commit's. */
     enum status (*tidy)(struct store *store, int64_t wall_ms, int64_t keep_ms, bool *out_more,
                         struct error *err);
 };
 
 /* The fleet's ledger keeps its newest entries: a month of 1000 agents that join and report. */
 #define STORE_FLEET_ENTRIES_MAX ((int64_t)2000000)
+
+/* Gone agents that a start hands over: as many as a core remembers. */
+#define STORE_GONE_AGENTS_MAX 10000
 
 /* A new duration counts a quarter, so one slow day moves an estimate but does not make it. */
 #define HISTORY_WEIGHT 4

@@ -78,6 +78,14 @@ enum status sqlite_prune_step(struct sqlite_store *sqlite, int64_t before_ms, bo
     return status;
 }
 
+static enum status forget_gone_agents(struct db *db, struct error *err)
+{
+    return db_do(db, err,
+                 "DELETE FROM agents WHERE gone_seq <= (SELECT gone_seq FROM agents"
+                 " WHERE gone_seq IS NOT NULL ORDER BY gone_seq DESC LIMIT 1 OFFSET ?)",
+                 "i", (int64_t)STORE_GONE_AGENTS_MAX);
+}
+
 enum status sqlite_prune_fleet(struct sqlite_store *sqlite, bool *out_found, struct error *err)
 {
     struct db *db = &sqlite->db;
@@ -87,6 +95,8 @@ enum status sqlite_prune_fleet(struct sqlite_store *sqlite, bool *out_found, str
         db_number(db, 0, &first, err, "SELECT min(seq) FROM ledger WHERE run=0", "");
 
     *out_found = false;
+    if (status == STATUS_OK)
+        status = forget_gone_agents(db, err);
     if (status == STATUS_OK)
         status = db_number(db, 0, &last, err, "SELECT max(seq) FROM ledger WHERE run=0", "");
     if (status != STATUS_OK || last - first < STORE_FLEET_ENTRIES_MAX)

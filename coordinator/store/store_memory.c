@@ -47,6 +47,7 @@ struct book {
 struct memory_agent {
     struct fact joined;
     struct fact_agent_synced synced;
+    struct fact gone;
     bool is_live;
 };
 
@@ -64,7 +65,7 @@ struct memory_store {
     struct store base;
     struct shelf_place *books;
     size_t books_count, books_cap;
-    struct memory_agent *agents;
+    struct memory_agent *agents; /* gone ones in the order in which they went */
     size_t agents_count, agents_cap;
     struct memory_history *history;
     size_t history_count, history_cap;
@@ -151,12 +152,35 @@ static void agent_synced(struct memory_store *memory, const struct fact_agent_sy
     agent->synced.sync_no = synced->sync_no;
 }
 
-static void agent_gone(struct memory_store *memory, const struct fact_agent_gone *gone)
+static void agent_remove(struct memory_store *memory, struct memory_agent *agent)
 {
-    struct memory_agent *agent = agent_of(memory, gone->agent);
+    const struct memory_agent *end = memory->agents + memory->agents_count;
 
-    if (agent != NULL && agent->synced.incarnation == gone->incarnation)
-        agent->is_live = false;
+    (void)memmove(agent, agent + 1, (size_t)(end - (agent + 1)) * sizeof(*agent));
+    memory->agents_count--;
+}
+
+static void agent_gone(struct memory_store *memory, const struct fact *fact)
+{
+    struct memory_agent *agent = agent_of(memory, fact->agent_gone->agent);
+
+    if (agent == NULL || agent->synced.incarnation != fact->agent_gone->incarnation)
+        return;
+    struct memory_agent gone = *agent;
+
+    gone.is_live = false;
+    gone.gone = fact_copy(fact, &memory->arena);
+    agent_remove(memory, agent);
+    VEC_PUSH(memory->agents, memory->agents_count, memory->agents_cap) = gone;
+}
+
+static void forget_oldest_gone(struct memory_store *memory)
+{
+    size_t gone = 0;
+
+    for (size_t i = memory->agents_count; i-- > 0;)
+        if (!memory->agents[i].is_live && ++gone > STORE_GONE_AGENTS_MAX)
+            agent_remove(memory, &memory->agents[i]);
 }
 
 static void note_id(struct book *book, int64_t test, const char *id)
@@ -224,7 +248,7 @@ static void book_apply(struct memory_store *memory, struct book *book, const str
         agent_synced(memory, fact->agent_synced);
         break;
     case FACT_AGENT_GONE:
-        agent_gone(memory, fact->agent_gone);
+        agent_gone(memory, fact);
         break;
     case FACT_RUN_SUBMITTED:
         if (fact->run >= memory->next_run)
@@ -341,45 +365,54 @@ static bool is_loaded(const struct book *book, const struct entry *entry)
     return !entry->is_undone;
 }
 
-static void load_book(const struct book *book,
-                      void (*visit)(void *context, const struct fact *fact), void *context)
+static void load_book(const struct book *book, const struct store_visitor *visitor)
 {
     static const enum fact_kind order[] = {
-        FACT_TESTS_COLLECTED, FACT_RUN_PLANNED,      FACT_TEST_ADDED,       FACT_LEASE_GRANTED,
-        FACT_TESTS_RETURNED,  FACT_ATTEMPT_RECORDED, FACT_PROBLEM_RECORDED, FACT_RUN_ENDED,
+        FACT_TESTS_COLLECTED,  FACT_RUN_PLANNED,      FACT_TEST_ADDED,
+        FACT_LEASE_GRANTED,    FACT_TESTS_RETURNED,   FACT_LEASE_ENDED,
+        FACT_ATTEMPT_RECORDED, FACT_PROBLEM_RECORDED, FACT_RUN_ENDED,
     };
 
-    visit(context, &book->submitted);
+    visitor->fact(visitor->context, &book->submitted);
     for (size_t i = 0; i < COUNT_OF(order); i++)
         for (size_t j = 0; j < book->entries_count; j++)
             if (book->entries[j].fact.kind == order[i] && is_loaded(book, &book->entries[j]))
-                visit(context, &book->entries[j].fact);
+                visitor->fact(visitor->context, &book->entries[j].fact);
+    visitor->last_seq(visitor->context, book->run, (int64_t)book->entries_count);
 }
 
-static enum status memory_load(struct store *store, int64_t wall_ms,
-                               void (*visit)(void *context, const struct fact *fact), void *context,
-                               struct error *err)
+static void load_agents(const struct memory_store *memory, bool is_live,
+                        const struct store_visitor *visitor)
 {
-    struct memory_store *memory = memory_of(store);
-
-    (void)err;
     for (size_t i = 0; i < memory->agents_count; i++) {
         const struct memory_agent *agent = &memory->agents[i];
         struct fact synced = {.kind = FACT_AGENT_SYNCED, .agent_synced = &agent->synced};
 
-        if (!agent->is_live)
+        if (agent->is_live != is_live)
             continue;
-        visit(context, &agent->joined);
+        visitor->fact(visitor->context, &agent->joined);
         if (agent->synced.sync_no > 0)
-            visit(context, &synced);
+            visitor->fact(visitor->context, &synced);
+        if (!is_live)
+            visitor->fact(visitor->context, &agent->gone);
     }
+}
+
+static enum status memory_load(struct store *store, int64_t wall_ms,
+                               const struct store_visitor *visitor, struct error *err)
+{
+    struct memory_store *memory = memory_of(store);
+
+    (void)err;
+    load_agents(memory, true, visitor);
+    load_agents(memory, false, visitor);
     for (size_t i = 0; i < memory->books_count; i++) {
         const struct book *book = memory->books[i].book;
 
         if (book->run == 0)
             continue;
         if (!book->has_ended || book->ended_ms > wall_ms - STORE_LOAD_ENDED_MS)
-            load_book(book, visit, context);
+            load_book(book, visitor);
     }
     return STATUS_OK;
 }
@@ -420,6 +453,7 @@ static enum status memory_tidy(struct store *store, int64_t wall_ms, int64_t kee
 
     (void)err;
     *out_more = false;
+    forget_oldest_gone(memory);
     for (size_t i = 0; i < memory->books_count && keep_ms > 0; i++) {
         struct book *book = memory->books[i].book;
 

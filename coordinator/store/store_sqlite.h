@@ -39,18 +39,18 @@ struct sqlite_store {
 enum status sqlite_write_fact(struct sqlite_store *sqlite, int64_t wall_ms, const struct fact *fact,
                               struct error *err) MUST_USE;
 
-enum status sqlite_load(struct store *store, int64_t wall_ms,
-                        void (*visit)(void *context, const struct fact *fact), void *context,
+enum status sqlite_load(struct store *store, int64_t wall_ms, const struct store_visitor *visitor,
                         struct error *err) MUST_USE;
 enum status sqlite_history(struct store *store, const char *suite_name, struct arena *arena,
                            struct history *out_history, struct error *err) MUST_USE;
 
-/* One bounded step: hides the oldest finished run that ended before `before_ms`, or deletes rows of one
- * that is hidden.  *out_found: it did something. */
+/* One bounded step: hides the oldest finished run that ended before `before_ms`, or deletes rows of
+ * one that is hidden.  *out_found: it did something. */
 enum status sqlite_prune_step(struct sqlite_store *sqlite, int64_t before_ms, bool *out_found,
                               struct error *err) MUST_USE;
 
-/* Drops the oldest entries of the fleet's ledger past STORE_FLEET_ENTRIES_MAX; same. */
+/* Drops the gone agents past STORE_GONE_AGENTS_MAX, and a step of the oldest entries of the fleet's
+ * ledger past STORE_FLEET_ENTRIES_MAX. *out_found: there may be more of those. */
 enum status sqlite_prune_fleet(struct sqlite_store *sqlite, bool *out_found,
                                struct error *err) MUST_USE;
 

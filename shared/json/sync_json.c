@@ -108,6 +108,7 @@ static const struct field sync_request_fields[] = {
     FIELD_OPTIONAL(struct sync_request, leaving,     FIELD_BOOL),
     FIELD_OPTIONAL(struct sync_request, recovering,  FIELD_BOOL),
     FIELD_TEXT(struct sync_request, doing, MESSAGE_SENTENCE_BYTES_MAX),
+    FIELD_OPTIONAL(struct sync_request, oldest_seq,  FIELD_INT, .max = INT64_MAX),
 };
 /* clang-format on */
 
@@ -147,6 +148,9 @@ static enum status sync_request_check(const void *object, struct error *err)
                              "events[%zu].seq: %" PRId64 " does not follow %" PRId64, i,
                              sync->events[i].seq, sync->events[i - 1].seq);
     }
+    if (sync->events_count > 0 && sync->oldest_seq > sync->events[0].seq)
+        return error_set(err, STATUS_INVALID, "oldest_seq: %" PRId64 " comes after events[0].seq",
+                         sync->oldest_seq);
     enum status status = held_check(sync, err);
     return status == STATUS_OK ? slots_check(sync, err) : status;
 }

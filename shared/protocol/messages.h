@@ -154,10 +154,11 @@ struct sync_request {
     size_t slots_count;
     struct label *labels;
     size_t labels_count;
-    bool draining;     /* takes no more work                                            */
-    bool leaving;      /* last sync: everything is returned or reported                 */
-    bool recovering;   /* carries the old incarnation's spool; nothing may be granted   */
-    const char *doing; /* for people: "preparing", "building template default"; "" */
+    bool draining;      /* takes no more work                                            */
+    bool leaving;       /* last sync: everything is returned or reported                 */
+    bool recovering;    /* carries the old incarnation's spool; nothing may be granted   */
+    const char *doing;  /* for people: "preparing", "building template default"; "" */
+    int64_t oldest_seq; /* the agent has no event before it: they were acknowledged; 0 unsaid   */
 };
 
 enum lease_kind { LEASE_COLLECT, LEASE_BATCH };

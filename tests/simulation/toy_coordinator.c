@@ -35,9 +35,14 @@ static bool is_alive(const struct world *world, const struct event_card *card)
 
 /* ---- start ---------------------------------------------------------------------------- */
 
-static void visit(void *context, const struct fact *fact)
+static void apply(void *context, const struct fact *fact)
 {
     core_apply(context, fact);
+}
+
+static void give_last_seq(void *context, int64_t run, int64_t last_seq)
+{
+    core_give_last_seq(context, run, last_seq);
 }
 
 static void give_history(struct toy_coordinator *coordinator)
@@ -69,8 +74,9 @@ static void load(struct world *world, struct toy_coordinator *coordinator)
         coordinator->epoch = start.epoch;
     coordinator->core = core_new(&(struct core_settings){
         .pool = "default", .epoch = coordinator->epoch, .next_run = start.next_run});
-    CHECK(ops->load(coordinator->store, instant.wall_ms, visit, coordinator->core, NULL) ==
-          STATUS_OK);
+    const struct store_visitor visitor = {coordinator->core, apply, give_last_seq};
+
+    CHECK(ops->load(coordinator->store, instant.wall_ms, &visitor, NULL) == STATUS_OK);
     core_restart(coordinator->core, instant);
     coordinator->lap = 0;
     give_history(coordinator);

@@ -64,11 +64,9 @@ static enum status failing_reopen(struct store *store, struct error *err)
 }
 
 static enum status failing_load(struct store *store, int64_t wall_ms,
-                                void (*visit)(void *context, const struct fact *fact),
-                                void *context, struct error *err)
+                                const struct store_visitor *visitor, struct error *err)
 {
-    return failing_of(store)->inner->ops->load(failing_of(store)->inner, wall_ms, visit, context,
-                                               err);
+    return failing_of(store)->inner->ops->load(failing_of(store)->inner, wall_ms, visitor, err);
 }
 
 static enum status failing_history(struct store *store, const char *suite_name, struct arena *arena,

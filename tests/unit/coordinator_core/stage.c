@@ -120,33 +120,61 @@ static bool is_loaded(const struct stage *stage, const struct fact *fact)
     return true;
 }
 
-static void load_agent(const struct stage *stage, size_t joined, struct core *core)
+/* What came of an agent after this fact of its joining. */
+struct agent_trace {
+    const struct fact *joined, *synced, *gone;
+};
+
+static struct agent_trace trace_agent(const struct stage *stage, size_t joined)
 {
     const struct fact_agent_joined *agent = stage->facts.at[joined].agent_joined;
-    const struct fact *synced = NULL;
+    struct agent_trace trace = {.joined = &stage->facts.at[joined]};
 
     for (size_t i = joined + 1; i < stage->facts.count; i++) {
         const struct fact *fact = &stage->facts.at[i];
 
+        if (fact->kind == FACT_AGENT_JOINED && strcmp(fact->agent_joined->agent, agent->agent) == 0)
+            return (struct agent_trace){.joined = NULL}; /* not its last life */
         if (fact->kind == FACT_AGENT_GONE && strcmp(fact->agent_gone->agent, agent->agent) == 0)
-            return;
+            trace.gone = fact;
         if (fact->kind == FACT_AGENT_SYNCED &&
             strcmp(fact->agent_synced->agent, agent->agent) == 0 &&
             fact->agent_synced->incarnation == agent->incarnation)
-            synced = fact;
+            trace.synced = fact;
     }
-    core_apply(core, &stage->facts.at[joined]);
-    if (synced != NULL)
-        core_apply(core, synced);
+    return trace;
+}
+
+static void load_agent(const struct agent_trace *trace, struct core *core)
+{
+    const struct fact *const facts[] = {trace->joined, trace->synced, trace->gone};
+
+    for (size_t i = 0; i < COUNT_OF(facts); i++)
+        if (facts[i] != NULL)
+            core_apply(core, facts[i]);
+}
+
+/* The live ones, or those that `gone` is the end of. */
+static void load_agents(const struct stage *stage, const struct fact *gone, struct core *core)
+{
+    for (size_t i = 0; i < stage->facts.count; i++) {
+        if (stage->facts.at[i].kind != FACT_AGENT_JOINED)
+            continue;
+        struct agent_trace trace = trace_agent(stage, i);
+
+        if (trace.joined != NULL && trace.gone == gone)
+            load_agent(&trace, core);
+    }
 }
 
 static void load_run(const struct stage *stage, int64_t run, struct core *core)
 {
     static const enum fact_kind order[] = {
-        FACT_RUN_SUBMITTED,    FACT_TESTS_COLLECTED,  FACT_RUN_PLANNED,
-        FACT_TEST_ADDED,       FACT_LEASE_GRANTED,    FACT_TESTS_RETURNED,
-        FACT_ATTEMPT_RECORDED, FACT_PROBLEM_RECORDED, FACT_RUN_ENDED,
+        FACT_RUN_SUBMITTED,    FACT_TESTS_COLLECTED, FACT_RUN_PLANNED, FACT_TEST_ADDED,
+        FACT_LEASE_GRANTED,    FACT_TESTS_RETURNED,  FACT_LEASE_ENDED, FACT_ATTEMPT_RECORDED,
+        FACT_PROBLEM_RECORDED, FACT_RUN_ENDED,
     };
+    int64_t last_seq = 0;
 
     for (size_t i = 0; i < COUNT_OF(order); i++)
         for (size_t j = 0; j < stage->facts.count; j++) {
@@ -155,19 +183,29 @@ static void load_run(const struct stage *stage, int64_t run, struct core *core)
             if (fact->run == run && fact->kind == order[i] && is_loaded(stage, fact))
                 core_apply(core, fact);
         }
+    for (size_t j = 0; j < stage->facts.count; j++)
+        last_seq += stage->facts.at[j].run == run;
+    core_give_last_seq(core, run, last_seq);
 }
 
 struct core *stage_load(const struct stage *stage)
 {
     struct core *core = new_core(stage);
 
+    load_agents(stage, NULL, core);
     for (size_t i = 0; i < stage->facts.count; i++)
-        if (stage->facts.at[i].kind == FACT_AGENT_JOINED)
-            load_agent(stage, i, core);
+        if (stage->facts.at[i].kind == FACT_AGENT_GONE)
+            load_agents(stage, &stage->facts.at[i], core);
     for (size_t i = 0; i < stage->facts.count; i++)
         if (stage->facts.at[i].kind == FACT_RUN_SUBMITTED)
             load_run(stage, stage->facts.at[i].run, core);
     return core;
+}
+
+void stage_restore(struct stage *stage, size_t facts_count)
+{
+    stage->facts.count = stage->seen = facts_count;
+    stage_restart(stage);
 }
 
 void stage_restart(struct stage *stage)
@@ -258,6 +296,7 @@ static void fill_request(struct player *player)
         .leaving = player->is_leaving,
         .recovering = player->is_recovering,
         .doing = "",
+        .oldest_seq = player->is_older ? 0 : player->trimmed + 1,
     };
     if (player->events_count > 0)
         (void)memcpy(request->events, player->events, player->events_count * sizeof(struct event));
@@ -291,6 +330,8 @@ static void take_response(struct player *player)
         if (player->events[i].seq > response->acknowledged)
             player->events[kept++] = player->events[i];
     player->events_count = kept;
+    if (response->acknowledged > player->trimmed)
+        player->trimmed = response->acknowledged;
     for (size_t i = player->leases_count; i-- > 0;)
         if (player->leases[i].is_over || player->leases[i].is_forgotten)
             drop_lease(player, player->leases[i].grant.lease);
@@ -484,7 +525,7 @@ void player_finish(struct player *player, enum outcome outcome)
 void player_reincarnate(struct player *player)
 {
     player->incarnation++;
-    player->sync_no = player->seq = 0;
+    player->sync_no = player->seq = player->trimmed = 0;
     player->leases_count = player->events_count = 0;
 }
 

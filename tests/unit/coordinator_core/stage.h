@@ -44,6 +44,8 @@ struct core *stage_load(const struct stage *stage);
 
 /* The coordinator dies and starts again. */
 void stage_restart(struct stage *stage);
+/* The same with a backup from the time when so many facts were known. */
+void stage_restore(struct stage *stage, size_t facts_count);
 
 /* A submission that a test may still change: 1 retry policy, no limits, everything else empty. */
 struct run_submission *stage_submission(struct stage *stage, const char *key);
@@ -69,6 +71,7 @@ struct player {
     struct stage *stage;
     const char *name;
     int64_t incarnation, sync_no, seq;
+    int64_t trimmed; /* events up to here it has no more */
     int64_t slots;
     struct slot_report slot_reports[16];
     struct player_lease leases[PLAYER_LEASES_MAX];
@@ -78,6 +81,7 @@ struct player {
     struct label labels[4];
     size_t labels_count;
     bool is_draining, is_leaving, is_recovering;
+    bool is_older;               /* a version that does not say which events it has no more */
     struct sync_request request; /* the last one, for repeating */
     struct sync_response *response;
     enum status status;

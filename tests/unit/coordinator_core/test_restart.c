@@ -110,6 +110,167 @@ Test(restart, digest_tells_states_apart)
     cr_assert_str_neq(before, after);
 }
 
+/* ---- what was over before ------------------------------------------------------- */
+
+Test(restart, knows_the_leases_that_were_closed)
+{
+    const struct lease_grant grant = player.leases[0].grant;
+
+    stage_pass(&stage, AGENT_LOST_MS);
+    stage_tick(&stage);
+    stage_restart(&stage);
+    player_attempt(&player, grant.lease, grant.tests[1].test, OUTCOME_FAILED);
+    cr_assert_not_null(player_sync(&player));
+    const struct fact *fact = stage_last(&stage, FACT_ATTEMPT_RECORDED);
+
+    cr_assert_str_eq(fact->attempt_recorded->why_not, "late");
+    cr_assert_eq(fact->attempt_recorded->report->test, grant.tests[1].test);
+    cr_assert_eq(stage_last(&stage, FACT_AGENT_SYNCED)->agent_synced->dropped, 0);
+    check_equal_after_restart();
+}
+
+Test(restart, knows_the_leases_of_a_run_that_has_ended)
+{
+    const struct lease_grant grant = player.leases[0].grant;
+
+    cr_assert_eq(stage_handle(&stage, &(struct command){.kind = COMMAND_CANCEL, .run = run}),
+                 STATUS_OK);
+    stage_restart(&stage);
+    player_attempt(&player, grant.lease, grant.tests[0].test, OUTCOME_PASSED);
+    cr_assert_not_null(player_sync(&player));
+
+    cr_assert_eq(stage_count_new(&stage, FACT_ATTEMPT_RECORDED), 1UL);
+    cr_assert_eq(stage_view(&stage, run)->counts->late, 1);
+}
+
+Test(restart, says_which_results_it_drops)
+{
+    const struct lease_grant grant = player.leases[0].grant;
+
+    cr_assert_eq(stage_handle(&stage, &(struct command){.kind = COMMAND_CANCEL, .run = run}),
+                 STATUS_OK);
+    stage_pass(&stage, RUN_ENDED_KEEP_MS);
+    stage_tick(&stage);
+    player_attempt(&player, grant.lease, grant.tests[0].test, OUTCOME_PASSED);
+    player_attempt(&player, grant.lease, grant.tests[1].test, OUTCOME_PASSED);
+    const struct sync_response *response = player_sync(&player);
+
+    cr_assert_eq(response->acknowledged, player.seq);
+    cr_assert_eq(stage_count_new(&stage, FACT_ATTEMPT_RECORDED), 0UL);
+    cr_assert_eq(stage_last(&stage, FACT_AGENT_SYNCED)->agent_synced->dropped, 2);
+    cr_assert_eq(stage_handle(&stage, &(struct command){.kind = COMMAND_STATS}), STATUS_OK);
+    cr_assert_eq(stage.reply.stats.total_dropped, 2);
+    cr_assert_eq(stage.reply.stats.total_late, 0);
+}
+
+Test(restart, goes_on_counting_where_the_ledger_ends)
+{
+    int64_t before = stage_view(&stage, run)->last_seq;
+
+    stage_restart(&stage);
+    cr_assert_eq(stage_view(&stage, run)->last_seq, before);
+    player_attempt(&player, player.leases[0].grant.lease, player.leases[0].grant.tests[0].test,
+                   OUTCOME_PASSED);
+    cr_assert_not_null(player_sync(&player));
+    cr_assert_gt(stage_view(&stage, run)->last_seq, before);
+}
+
+Test(restart, forgets_no_agent_that_has_gone)
+{
+    struct player old = player;
+
+    player_reincarnate(&player);
+    player.is_leaving = true;
+    cr_assert_not_null(player_sync(&player));
+    cr_assert_eq(stage_last(&stage, FACT_AGENT_GONE)->agent_gone->incarnation, 2);
+    stage_restart(&stage);
+
+    cr_assert_null(player_sync(&old));
+    cr_assert_eq(old.status, STATUS_SUPERSEDED);
+    cr_assert_eq(stage_count(&stage, FACT_AGENT_JOINED), 2UL);
+}
+
+/* ---- a backup is put back ------------------------------------------------------- */
+
+/* The agent's next `count` results are acknowledged by a store that is then lost. */
+static void lose_what_follows(int count)
+{
+    size_t facts_count = stage.facts.count;
+
+    for (int i = 0; i < count; i++) {
+        const struct lease_grant *grant = &player.leases[0].grant;
+
+        player_attempt(&player, grant->lease, grant->tests[i].test, OUTCOME_PASSED);
+    }
+    cr_assert_not_null(player_sync(&player));
+    stage_restore(&stage, facts_count);
+}
+
+Test(restart, with_a_backup_gives_up_what_the_agent_no_longer_has_and_says_so)
+{
+    int64_t lease = player.leases[0].grant.lease;
+    int64_t test = player.leases[0].grant.tests[3].test;
+
+    lose_what_follows(3);
+    player_attempt(&player, lease, test, OUTCOME_PASSED);
+    const struct sync_response *response = player_sync(&player);
+    const struct fact_agent_synced *synced = stage_last(&stage, FACT_AGENT_SYNCED)->agent_synced;
+
+    cr_assert_not(response->resync);
+    cr_assert_eq(response->acknowledged, player.seq);
+    cr_assert_eq(synced->missing, 3);
+    cr_assert_eq(synced->acknowledged, player.seq);
+    cr_assert_eq(stage_last(&stage, FACT_ATTEMPT_RECORDED)->attempt_recorded->report->test, test);
+    cr_assert_eq(stage_handle(&stage, &(struct command){.kind = COMMAND_STATS}), STATUS_OK);
+    cr_assert_eq(stage.reply.stats.total_missing, 3);
+    cr_assert_not_null(player_sync(&player));
+    cr_assert_eq(stage_count_new(&stage, FACT_AGENT_SYNCED), 0UL, "it is said once");
+}
+
+Test(restart, with_a_backup_lets_the_run_go_on_to_its_end)
+{
+    lose_what_follows(3);
+    player_play(&player, 200); /* their lease ends when the agent holds it no more */
+    cr_assert_eq(stage_view(&stage, run)->end, RUN_END_DONE);
+    cr_assert_eq(stage_view(&stage, run)->counts->passed, 40);
+}
+
+Test(restart, with_a_backup_asks_an_older_agent_to_send_again)
+{
+    player.is_older = true;
+    lose_what_follows(3);
+    player_attempt(&player, player.leases[0].grant.lease, player.leases[0].grant.tests[3].test,
+                   OUTCOME_PASSED);
+
+    cr_assert(player_sync(&player)->resync);
+    cr_assert_eq(stage_count_new(&stage, FACT_ATTEMPT_RECORDED), 0UL);
+}
+
+Test(restart, with_a_backup_takes_the_spool_of_an_earlier_life)
+{
+    lose_what_follows(3);
+    player_attempt(&player, player.leases[0].grant.lease, player.leases[0].grant.tests[3].test,
+                   OUTCOME_PASSED);
+    player.is_recovering = true;
+    const struct sync_response *response = player_sync(&player);
+
+    cr_assert_not(response->resync);
+    cr_assert_eq(response->acknowledged, player.seq);
+    cr_assert_eq(stage_last(&stage, FACT_AGENT_SYNCED)->agent_synced->missing, 3);
+    cr_assert_eq(stage_count_new(&stage, FACT_ATTEMPT_RECORDED), 1UL);
+}
+
+Test(restart, with_a_backup_from_before_the_agent_came_says_what_is_missing_too)
+{
+    lose_what_follows(2);
+    stage_restore(&stage, 0);
+    const struct sync_response *response = player_sync(&player);
+
+    cr_assert_not(response->resync);
+    cr_assert_eq(response->acknowledged, player.seq);
+    cr_assert_eq(stage_last(&stage, FACT_AGENT_SYNCED)->agent_synced->missing, player.seq);
+}
+
 /* ---- soundness is a real check ------------------------------------------------- */
 
 struct damage {

@@ -4,6 +4,7 @@
  *     SYNC with events or slots  one fact; without either none
  *     news                       for everybody, while there is a run
  *
+ * It insists on being told the last_seq of each run it is made of.
  * A view's last_seq is how many runs this core knows. */
 
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include "coordinator/core/core.h"
 
 struct core {
-    int64_t next_run, runs;
+    int64_t next_run, runs, told_last_seqs;
 };
 
 struct core *core_new(const struct core_settings *settings)
@@ -33,9 +34,15 @@ void core_apply(struct core *core, const struct fact *fact)
         core->runs++;
 }
 
+void core_give_last_seq(struct core *core, int64_t run, int64_t last_seq)
+{
+    CHECK(run > 0 && last_seq > 0);
+    core->told_last_seqs++;
+}
+
 void core_restart(struct core *core, struct instant instant)
 {
-    (void)core;
+    CHECK(core->told_last_seqs == core->runs);
     (void)instant;
 }
 

@@ -102,10 +102,16 @@ static void on_fact(void *context, const struct fact *fact)
         add_line(context, fact);
 }
 
+static void on_last_seq(void *context, int64_t run, int64_t last_seq)
+{
+    CHECK(buffer_printf(context, "%lld last_seq %lld\n", (long long)run, (long long)last_seq));
+}
+
 void bench_load(struct store *store, int64_t wall_ms, struct buffer *out_lines)
 {
+    const struct store_visitor visitor = {out_lines, on_fact, on_last_seq};
     struct error err;
 
     buffer_clear(out_lines);
-    CHECK(store->ops->load(store, wall_ms, on_fact, out_lines, &err) == STATUS_OK);
+    CHECK(store->ops->load(store, wall_ms, &visitor, &err) == STATUS_OK);
 }

@@ -25,7 +25,7 @@ void bench_restart(struct bench *bench);
 struct reader *bench_reader(struct bench *bench);
 
 /* What load gives, one fact a line: "run kind body", attempts without output and details, pages of
- * tests as one line a test. */
+ * tests as one line a test; and after a run's "run last_seq NUMBER". */
 void bench_load(struct store *store, int64_t wall_ms, struct buffer *out_lines);
 
 #endif

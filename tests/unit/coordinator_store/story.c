@@ -101,7 +101,7 @@ static const struct attempt_report passed =
 /* clang-format off */
 static const struct fact facts[STORY_COUNT] = {
     FLEET(FACT_AGENT_JOINED, agent_joined, AGENT, 1, agent_labels, COUNT_OF(agent_labels)),
-    FLEET(FACT_AGENT_SYNCED, agent_synced, AGENT, 1, 0, 1),
+    FLEET(FACT_AGENT_SYNCED, agent_synced, AGENT, 1, 0, 1, 0, 0),
     OF_RUN(FACT_RUN_SUBMITTED, run_submitted, RUN, STORY_WALL_MS, &submission),
     OF_RUN(FACT_LEASE_GRANTED, lease_granted, TOKEN(1), LEASE_COLLECT, AGENT, 1, 1, 1, NULL, 0),
     OF_RUN(FACT_TESTS_COLLECTED, tests_collected, TOKEN(1), 1, listed, 3),

@@ -49,6 +49,11 @@ static void apply(void *context, const struct fact *fact)
     core_apply(context, fact);
 }
 
+static void give_last_seq(void *context, int64_t run, int64_t last_seq)
+{
+    core_give_last_seq(context, run, last_seq);
+}
+
 static void compare_digests(struct play *play)
 {
     char lives[HASH_HEX_SIZE];
@@ -59,9 +64,10 @@ static void compare_digests(struct play *play)
         struct store *store = play->benches[kind].store;
         const struct core_settings settings = {.pool = "default", .epoch = 99, .next_run = 99};
         struct core *core = core_new(&settings);
+        const struct store_visitor visitor = {core, apply, give_last_seq};
         char rebuilt[HASH_HEX_SIZE];
 
-        cr_assert_eq(store->ops->load(store, play->stage.at.wall_ms, apply, core, &err), STATUS_OK,
+        cr_assert_eq(store->ops->load(store, play->stage.at.wall_ms, &visitor, &err), STATUS_OK,
                      "%s", err.text);
         core_restart(core, play->stage.at);
         core_digest(core, rebuilt);

@@ -58,6 +58,32 @@ Test(fact_json, a_line_that_is_decoded_and_encoded_again_is_the_same)
     buffer_release(&after);
 }
 
+Test(fact_json, what_a_sync_lacked_is_in_the_ledger)
+{
+    const struct fact_agent_synced synced = {.agent = "a",
+                                             .incarnation = 1,
+                                             .acknowledged = 9,
+                                             .sync_no = 2,
+                                             .missing = 5,
+                                             .dropped = 3};
+    const struct fact fact = {.kind = FACT_AGENT_SYNCED, .agent_synced = &synced};
+    struct arena arena = ARENA_INIT;
+    struct buffer bytes;
+    struct error err;
+    const void *body;
+
+    buffer_init(&bytes, FACT_BYTES_MAX);
+    cr_assert_eq(fact_body_encode(&fact, &bytes, &err), STATUS_OK, "%s", err.text);
+    cr_assert_eq(fact_body_decode(FACT_AGENT_SYNCED, bytes.at, bytes.len, &arena, &body, &err),
+                 STATUS_OK);
+    const struct fact_agent_synced *back = body;
+
+    cr_assert_eq(back->missing, 5);
+    cr_assert_eq(back->dropped, 3);
+    buffer_release(&bytes);
+    arena_release(&arena);
+}
+
 Test(fact_json, a_copy_says_the_same_as_its_original)
 {
     struct buffer original, copied;

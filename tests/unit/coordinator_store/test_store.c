@@ -75,11 +75,12 @@ Test(store, load_gives_the_same_on_every_store_at_every_moment_of_the_story)
     buffer_release(&lines);
 }
 
-Test(store, load_leaves_out_closed_leases_and_keeps_the_order_of_kinds)
+Test(store, load_tells_of_closed_leases_only_their_end_and_keeps_the_order_of_kinds)
 {
-    static const char *const order[] = {"agent_joined",    "agent_synced",   "run_submitted",
-                                        "tests_collected", "run_planned",    "test_added",
-                                        "lease_granted",   "tests_returned", "attempt_recorded"};
+    static const char *const order[] = {"agent_joined",     "agent_synced",   "run_submitted",
+                                        "tests_collected",  "run_planned",    "test_added",
+                                        "lease_granted",    "tests_returned", "lease_ended",
+                                        "attempt_recorded", "last_seq"};
     struct bench bench;
     struct buffer lines;
 
@@ -100,7 +101,7 @@ Test(store, load_leaves_out_closed_leases_and_keeps_the_order_of_kinds)
         }
         cr_assert_eq(lines_with(lines.at, "lease_granted"), 2);
         cr_assert_eq(lines_with(lines.at, "tests_collected"), 4);
-        cr_assert_eq(lines_with(lines.at, "lease_ended"), 0);
+        cr_assert_eq(lines_with(lines.at, "lease_ended"), 2);
     }
     buffer_release(&lines);
 }
@@ -125,7 +126,7 @@ Test(store, a_collection_that_did_not_become_a_plan_is_undone)
     buffer_release(&lines);
 }
 
-Test(store, an_ended_run_is_loaded_for_a_while_and_an_agent_that_left_is_not)
+Test(store, an_ended_run_is_loaded_for_a_while_with_all_its_leases)
 {
     struct bench bench;
     struct buffer lines;
@@ -137,9 +138,127 @@ Test(store, an_ended_run_is_loaded_for_a_while_and_an_agent_that_left_is_not)
 
         bench_load(bench.store, STORY_WALL_MS + 60000 + STORE_LOAD_ENDED_MS - 1, &lines);
         cr_assert_eq(lines_with(lines.at, "run_ended"), 1);
-        cr_assert_eq(lines_with(lines.at, "agent_joined"), 0);
+        cr_assert_eq(lines_with(lines.at, "lease_ended"), 3);
         bench_load(bench.store, STORY_WALL_MS + 60000 + STORE_LOAD_ENDED_MS, &lines);
-        cr_assert_eq(lines.len, 0);
+        cr_assert_eq(lines_with(lines.at, "run_"), 0);
+    }
+    buffer_release(&lines);
+}
+
+Test(store, the_last_number_of_a_run_is_its_ledgers)
+{
+    struct bench bench;
+    struct buffer lines;
+
+    buffer_init(&lines, FACT_BYTES_MAX);
+    ON_EVERY_STORE(bench)
+    {
+        tell(bench.store, 0, STORY_ENDED - 1); /* the notes before it are not loaded */
+        bench_restart(&bench);
+        bench_load(bench.store, STORY_WALL_MS, &lines);
+
+        cr_assert_not_null(strstr(lines.at, "1 last_seq 24\n"), "%s", lines.at);
+    }
+    buffer_release(&lines);
+}
+
+static void commit_one(struct store *store, struct fact fact)
+{
+    const struct store_lap lap = {
+        .lap = 1, .wall_ms = STORY_WALL_MS, .facts = &fact, .fact_count = 1};
+    struct error err;
+
+    cr_assert_eq(store->ops->commit(store, &lap, &err), STATUS_OK, "%s", err.text);
+}
+
+static void join(struct store *store, const char *agent, int64_t incarnation)
+{
+    const struct fact_agent_joined joined = {.agent = agent, .incarnation = incarnation};
+    const struct fact_agent_synced synced = {
+        .agent = agent, .incarnation = incarnation, .acknowledged = 7, .sync_no = 3};
+
+    commit_one(store, (struct fact){.kind = FACT_AGENT_JOINED, .agent_joined = &joined});
+    commit_one(store, (struct fact){.kind = FACT_AGENT_SYNCED, .agent_synced = &synced});
+}
+
+static void go(struct store *store, const char *agent, int64_t incarnation)
+{
+    const struct fact_agent_gone gone = {
+        .agent = agent, .incarnation = incarnation, .reason = GONE_SILENT};
+
+    commit_one(store, (struct fact){.kind = FACT_AGENT_GONE, .agent_gone = &gone});
+}
+
+Test(store, gone_agents_are_loaded_with_their_last_incarnation_in_the_order_in_which_they_went)
+{
+    static const char expected[] =
+        "0 agent_joined {\"agent\":\"b\",\"incarnation\":1}\n"
+        "0 agent_synced {\"acknowledged\":7,\"agent\":\"b\",\"incarnation\":1,\"sync_no\":3}\n"
+        "0 agent_joined {\"agent\":\"c\",\"incarnation\":1}\n"
+        "0 agent_synced {\"acknowledged\":7,\"agent\":\"c\",\"incarnation\":1,\"sync_no\":3}\n"
+        "0 agent_gone {\"agent\":\"c\",\"incarnation\":1,\"reason\":\"silent\"}\n"
+        "0 agent_joined {\"agent\":\"a\",\"incarnation\":2}\n"
+        "0 agent_synced {\"acknowledged\":7,\"agent\":\"a\",\"incarnation\":2,\"sync_no\":3}\n"
+        "0 agent_gone {\"agent\":\"a\",\"incarnation\":2,\"reason\":\"silent\"}\n";
+    struct bench bench;
+    struct buffer lines;
+
+    buffer_init(&lines, FACT_BYTES_MAX);
+    ON_EVERY_STORE(bench)
+    {
+        join(bench.store, "a", 1);
+        go(bench.store, "a", 1);
+        join(bench.store, "b", 1);
+        join(bench.store, "c", 1);
+        go(bench.store, "c", 1);
+        join(bench.store, "a", 2);
+        go(bench.store, "a", 2);
+        bench_restart(&bench);
+        bench_load(bench.store, STORY_WALL_MS, &lines);
+
+        cr_assert_str_eq(lines.at, expected);
+    }
+    buffer_release(&lines);
+}
+
+Test(store, no_more_gone_agents_are_kept_than_a_core_remembers, .timeout = 60)
+{
+    struct bench bench;
+    struct buffer lines;
+
+    buffer_init(&lines, FACT_BYTES_MAX);
+    ON_EVERY_STORE(bench)
+    {
+        const struct fact_agent_joined joined = {.agent = "oldest", .incarnation = 1};
+        const struct fact_agent_gone gone = {.agent = "oldest", .incarnation = 1};
+        const size_t count = 2 * (size_t)(STORE_GONE_AGENTS_MAX + 1);
+        struct fact *facts = mem_alloc(count * sizeof(*facts));
+        struct arena arena = ARENA_INIT;
+        struct error err;
+        bool has_more;
+
+        facts[0] = (struct fact){.kind = FACT_AGENT_JOINED, .agent_joined = &joined};
+        facts[1] = (struct fact){.kind = FACT_AGENT_GONE, .agent_gone = &gone};
+        for (size_t i = 1; i <= STORE_GONE_AGENTS_MAX; i++) {
+            struct fact_agent_joined *came = arena_alloc(&arena, sizeof(*came));
+            struct fact_agent_gone *went = arena_alloc(&arena, sizeof(*went));
+
+            came->agent = went->agent = arena_printf(&arena, "agent-%zu", i);
+            came->incarnation = went->incarnation = 1;
+            facts[2 * i] = (struct fact){.kind = FACT_AGENT_JOINED, .agent_joined = came};
+            facts[2 * i + 1] = (struct fact){.kind = FACT_AGENT_GONE, .agent_gone = went};
+        }
+        const struct store_lap lap = {
+            .lap = 1, .wall_ms = STORY_WALL_MS, .facts = facts, .fact_count = count};
+        cr_assert_eq(bench.store->ops->commit(bench.store, &lap, &err), STATUS_OK, "%s", err.text);
+        cr_assert_eq(bench.store->ops->tidy(bench.store, STORY_WALL_MS, 0, &has_more, &err),
+                     STATUS_OK);
+        bench_load(bench.store, STORY_WALL_MS, &lines);
+
+        cr_assert_eq(lines_with(lines.at, "agent_gone"), STORE_GONE_AGENTS_MAX);
+        cr_assert_null(strstr(lines.at, "oldest"));
+        arena_release(&arena);
+        free(facts);
     }
     buffer_release(&lines);
 }

@@ -103,9 +103,34 @@ Test(store_sqlite, a_newer_version_is_refused_and_left_as_it_is)
     sql(&bench, "PRAGMA user_version=99");
 
     expect_refusal(&bench, STATUS_VERSION, "newer muster-coordinator");
-    sql(&bench, "PRAGMA user_version=1");
+    sql(&bench, "PRAGMA user_version=2");
     cr_assert_eq(store_sqlite_open(bench.dir, "default", &bench.store, NULL), STATUS_OK);
     bench_close(&bench);
+}
+
+Test(store_sqlite, a_store_of_the_first_version_is_brought_up_and_loads_the_same)
+{
+    struct bench bench;
+    struct buffer lines, expected;
+    struct error err;
+
+    buffer_init(&lines, FACT_BYTES_MAX);
+    buffer_init(&expected, FACT_BYTES_MAX);
+    bench_open(&bench, BENCH_SQLITE);
+    tell(bench.store, 0, STORY_RUNNING);
+    bench_load(bench.store, STORY_WALL_MS, &expected);
+    bench.store->ops->close(bench.store);
+    sql(&bench, "ALTER TABLE agents DROP COLUMN gone; ALTER TABLE agents DROP COLUMN gone_seq;"
+                "DELETE FROM marks WHERE kind='lease_ended'; PRAGMA user_version=1");
+
+    cr_assert_eq(store_sqlite_open(bench.dir, "default", &bench.store, &err), STATUS_OK, "%s",
+                 err.text);
+    bench_load(bench.store, STORY_WALL_MS, &lines);
+
+    cr_assert_str_eq(lines.at, expected.at);
+    bench_close(&bench);
+    buffer_release(&lines);
+    buffer_release(&expected);
 }
 
 Test(store_sqlite, a_database_of_others_is_refused)
