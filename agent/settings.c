@@ -2,11 +2,14 @@
 
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
+#include "agent/sync/identity.h"
 #include "shared/base/file.h"
 #include "shared/base/limits.h"
+#include "shared/http/http_client.h"
 #include "shared/http/token_file.h"
 
 #define ROW(name_, kind_, member_, env_, value_, otherwise_, help_)                                \
@@ -87,6 +90,45 @@ static enum status labels_read(struct agent_settings *settings, struct arena *ar
     return STATUS_OK;
 }
 
+static bool is_directory(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* What would only show when the first run fails. */
+static enum status paths_check(const struct agent_settings *settings, struct error *err)
+{
+    const struct option_list *roots = &settings->source_roots;
+
+    for (size_t i = 0; i < roots->count; i++)
+        if (!is_directory(roots->at[i]))
+            return error_set(err, STATUS_INVALID, "--source-root: there is no directory '%s'",
+                             roots->at[i]);
+    if (settings->drivers_dir != NULL && !is_directory(settings->drivers_dir))
+        return error_set(err, STATUS_INVALID, "--drivers: there is no directory '%s'",
+                         settings->drivers_dir);
+    if (settings->helper_path != NULL && access(settings->helper_path, X_OK) != 0)
+        return error_set(err, STATUS_INVALID, "--helper: there is no program '%s'",
+                         settings->helper_path);
+    return STATUS_OK;
+}
+
+static enum status coordinator_check(const struct agent_settings *settings, struct error *err)
+{
+    const struct http_client_settings http = {.url = settings->coordinator,
+                                              .token = settings->token,
+                                              .user_agent = "",
+                                              .allows_plain = settings->allows_plain};
+    struct http_client *client = NULL;
+    enum status status = http_client_new(&http, &client, err);
+
+    if (status == STATUS_OK)
+        http_client_free(client);
+    return status;
+}
+
 /* The first that exists, from the directory of our own program; else the last, which an error
  * will then name. */
 static const char *find_beside_us(struct arena *arena, const char *const *places, size_t count)
@@ -144,6 +186,12 @@ enum status agent_settings_read(int argc, char *const *argv, struct arena *arena
     if (status == STATUS_OK && out_settings->token_file != NULL)
         status =
             token_file_read(out_settings->token_file, "work", arena, &out_settings->token, err);
+    if (status == STATUS_OK)
+        status = coordinator_check(out_settings, err);
+    if (status == STATUS_OK && out_settings->name != NULL)
+        status = identity_name_check(out_settings->name, err);
+    if (status == STATUS_OK)
+        status = paths_check(out_settings, err);
     if (status == STATUS_OK)
         places_fill(out_settings, arena);
     return status;

@@ -36,9 +36,9 @@ static int unknown_verb(const char *word)
     for (size_t i = 0; i < COUNT_OF(verbs); i++)
         names[i] = verbs[i]->name;
     const char *near = text_nearest(word, names, COUNT_OF(names));
-    (void)fprintf(stderr, "muster: unknown verb '%s'%s%s%s; see 'muster --help'\n", word,
+    (void)fprintf(stderr, "muster: unknown verb '%s'%s%s%s\n", word,
                   near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
-                  near != NULL ? "'?" : "");
+                  near != NULL ? "'?" : "; see 'muster --help'");
     return EXIT_USAGE;
 }
 

@@ -131,7 +131,8 @@ static enum status read_order(const char *text, struct run_options *options, str
         if (colon == NULL || (options->order == ORDER_SHUFFLE &&
                               text_to_int64(colon + 1, 0, INT64_MAX, &options->seed)))
             return STATUS_OK;
-        return error_set(err, STATUS_INVALID, "--order: '%s' is no seed", colon + 1);
+        return error_set(err, STATUS_INVALID, "--order: the seed '%s' is no whole number",
+                         colon + 1);
     }
     const char *near = text_nearest(text, names, COUNT_OF(names));
     return error_set(err, STATUS_INVALID,

@@ -40,6 +40,7 @@
 #endif
 
 #define EXIT_NOT_STARTED 125
+#define EXIT_USAGE       2
 #define EXIT_NO_PROGRAM  127
 
 /* SIGKILL to everything; also what the kernel sends when the agent dies. */
@@ -163,8 +164,8 @@ static _Noreturn void program_become(const struct spawn_options *options, pid_t 
     _exit(EXIT_NO_PROGRAM);
 }
 
-/* What we open later must not land on a descriptor that descriptors_leave() gives away: a command is
- * started with 0, 1 and 2 only, so 3 and 4 are free. */
+/* What we open later must not land on a descriptor that descriptors_leave() gives away: a command
+ * is started with 0, 1 and 2 only, so 3 and 4 are free. */
 static void descriptors_fill(void)
 {
     for (int fd = 0; fd < SPAWN_STATUS_FD; fd++)
@@ -340,6 +341,12 @@ int main(int argc, char **argv)
     const char *wrong = NULL;
 
     if (!spawn_options_read(&options, argc, argv, &wrong)) {
+        if (fcntl(SPAWN_STATUS_FD, F_GETFD) < 0) { /* a person has started it */
+            (void)fprintf(stderr,
+                          "muster-spawn: '%s' is wrong; only muster-agent starts this program\n",
+                          wrong);
+            return EXIT_USAGE;
+        }
         tell("error muster-spawn does not understand '%s'", wrong);
         return EXIT_NOT_STARTED;
     }

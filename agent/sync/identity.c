@@ -30,6 +30,14 @@ static bool name_is_good(const char *name)
            strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == len;
 }
 
+enum status identity_name_check(const char *name, struct error *err)
+{
+    if (name_is_good(name))
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID,
+                     "'%s' cannot be an agent's name; letters, digits, '-' and '_' can", name);
+}
+
 /* "" where there is no file. */
 static enum status line_read(const char *path, struct buffer *line, struct error *err)
 {
@@ -75,12 +83,11 @@ static enum status name_take(const char *work_dir, const char *given, struct ide
     struct buffer line;
     enum status status = STATUS_OK;
 
-    if (given != NULL && !name_is_good(given))
-        return error_set(err, STATUS_INVALID,
-                         "'%s' cannot be an agent's name; letters, digits, '-' and '_' can", given);
     if (given != NULL) {
-        (void)snprintf(identity->name, sizeof(identity->name), "%s", given);
-        return STATUS_OK;
+        status = identity_name_check(given, err);
+        if (status == STATUS_OK)
+            (void)snprintf(identity->name, sizeof(identity->name), "%s", given);
+        return status;
     }
     buffer_init(&line, NAME_BYTES_MAX);
     status = line_read(path, &line, err);

@@ -22,10 +22,12 @@ struct identity {
 /* Makes the work directory, locks it, reads the name and raises the incarnation.  `name`: --name,
  * or NULL.
  *
- * STATUS_CONFLICT: another agent lives in the directory.  STATUS_INVALID: a name that cannot be
- * one. */
+ * STATUS_CONFLICT: another agent lives in the directory.  STATUS_INVALID: as identity_name_check,
+ * or the directory holds something else than an incarnation. */
 enum status identity_take(const char *work_dir, const char *name, struct identity *out_identity,
                           struct error *err) MUST_USE;
+/* STATUS_INVALID: no agent can be called that. */
+enum status identity_name_check(const char *name, struct error *err) MUST_USE;
 void identity_release(struct identity *identity);
 
 #endif

@@ -47,7 +47,7 @@ Test(settings, a_whole_line_is_understood)
     struct error err;
 
     cr_assert_eq(read_line("--coordinator https://c --work-dir /w --workers 3 --label os=linux "
-                           "--label=arch=arm=64 --source-root /a --source-root /b --until-idle "
+                           "--label=arch=arm=64 --source-root /usr --source-root /tmp --until-idle "
                            "--idle-for 2m --log-level debug",
                            &settings, &wish, &err),
                  STATUS_OK, "%s", err.text);
@@ -128,6 +128,12 @@ Test(settings, what_is_wrong_is_named)
         {"--coordinator https://c --work-dir /w --log-level loud", "not one of debug"},
         {"--coordinator https://c --work-dir /w --token-file /nowhere", "/nowhere"},
         {"--coordinator https://c --work-dir /w --token-file /dev/null", "holds no token"},
+        {"--coordinator build7 --work-dir /w", "'build7' is no address"},
+        {"--coordinator ftp://c --work-dir /w", "'ftp'"},
+        {"--coordinator https://c --work-dir /w --name a/b", "'a/b' cannot be an agent's name"},
+        {"--coordinator https://c --work-dir /w --source-root /nowhere", "--source-root: there is"},
+        {"--coordinator https://c --work-dir /w --drivers /dev/null", "--drivers: there is"},
+        {"--coordinator https://c --work-dir /w --helper /nowhere", "--helper: there is"},
         {"--cordinator https://c", "did you mean '--coordinator'"},
         {"--coordinator https://c --work-dir /w extra", "takes no operand"},
     };
