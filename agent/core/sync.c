@@ -159,6 +159,7 @@ static void build_own(struct foreman *foreman, struct sync_request *request, str
 
     request->incarnation = foreman->incarnation;
     request->sync_no = ++foreman->sync.sync_no;
+    request->oldest_seq = spool_trimmed_seq(spool) + 1;
     request->draining = foreman->leaving != LEAVING_NOT;
     request->doing = arena_strdup(arena, foreman->doing != NULL ? foreman->doing : "");
     build_held(request, foreman, arena);
@@ -177,6 +178,7 @@ static void build_recovering(struct foreman *foreman, struct sync_request *reque
 
     request->incarnation = old->incarnation;
     request->sync_no = ++old->sync_no;
+    request->oldest_seq = old->acknowledged + 1;
     request->recovering = true;
     request->doing = "sending what an earlier life had to say";
     request->events = arena_array(arena, EVENTS_PER_SYNC_MAX, sizeof(*request->events));

@@ -127,8 +127,9 @@ static void answered_own(struct foreman *foreman, const struct sync_response *re
     sync->may_wait = response->may_wait;
     trim(foreman, response->acknowledged);
     if (response->resync && response->acknowledged < spool_trimmed_seq(&foreman->spool)) {
-        /* A coordinator restored from a backup has forgotten what we no longer have: the numbers of
-         * this incarnation cannot be joined up again, those of the next one can. */
+        /* A coordinator restored from a backup has forgotten what we no longer have, and one that
+         * does not know oldest_seq asks for it without end: the numbers of this incarnation cannot
+         * be joined up again, those of the next one can. */
         leave_silently(foreman);
         return;
     }

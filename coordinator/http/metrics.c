@@ -29,12 +29,14 @@ static const struct metric engine_metrics[] = {
     {"muster_attempts_total",           METRIC_COUNTER, STAT(total_attempts),       "Attempts recorded."},
     {"muster_attempts_counted_total",   METRIC_COUNTER, STAT(total_counted),        "Attempts that counted for a verdict."},
     {"muster_attempts_late_total",      METRIC_COUNTER, STAT(total_late),           "Attempts that came after their lease had ended."},
+    {"muster_attempts_dropped_total",   METRIC_COUNTER, STAT(total_dropped),        "Attempts under leases that are not known: acknowledged, not stored."},
     {"muster_retries_total",            METRIC_COUNTER, STAT(total_retries),        "Attempts granted again after a failure."},
     {"muster_leases_lost_total",        METRIC_COUNTER, STAT(total_lost_leases),    "Leases that ended with their agent or worker."},
     {"muster_problems_total",           METRIC_COUNTER, STAT(total_problems),       "Infrastructure problems reported by agents."},
     {"muster_syncs_total",              METRIC_COUNTER, STAT(total_syncs),          "Syncs answered."},
     {"muster_syncs_repeated_total",     METRIC_COUNTER, STAT(total_repeated_syncs), "Syncs that came again and got the same answer."},
     {"muster_syncs_resync_total",       METRIC_COUNTER, STAT(total_resyncs),        "Syncs whose events had a gap."},
+    {"muster_events_missing_total",     METRIC_COUNTER, STAT(total_missing),        "Events that no agent has any more and this store never saw."},
 };
 
 static const struct metric door_metrics[] = {

@@ -158,7 +158,8 @@ static enum status finish_copy(const char *to, struct error *err)
 
     if (status != STATUS_OK)
         return status;
-    status = db_do(&db, err, "UPDATE store SET epoch=epoch+?", "i", (int64_t)BACKUP_EPOCH_GAP);
+    status = db_do(&db, err, "UPDATE store SET epoch=epoch+?, next_run=next_run+?", "ii",
+                   (int64_t)BACKUP_EPOCH_GAP, (int64_t)BACKUP_RUN_GAP);
     if (status == STATUS_OK)
         status = db_script(&db, "PRAGMA journal_mode=DELETE", err);
     db_close(&db);

@@ -6,7 +6,9 @@
  * A backup is taken through a read-only connection, so the coordinator may run meanwhile; it is one
  * moment of the store.  Putting it back is copying it to DIR/muster.db (without -wal and -shm)
  * while no coordinator runs.  The copy's epoch is ahead by BACKUP_EPOCH_GAP, so that tokens given
- * out after the backup are never given out again, also on a machine that has no mark.
+ * out after the backup are never given out again, also on a machine that has no mark.  Its next run
+ * is ahead by BACKUP_RUN_GAP: an agent that has the tree of a run which the copy does not know must
+ * not take a later one for the same.
  *
  * A backup holds the secrets of the runs that were open; it is made 0600. */
 
@@ -16,6 +18,9 @@
 
 /* More starts than this after a backup are not expected; epochs have 31 bits. */
 #define BACKUP_EPOCH_GAP 1000
+
+/* More runs than a busy fleet is given between two backups. */
+#define BACKUP_RUN_GAP 10000
 
 /* STATUS_CONFLICT: `to` exists. */
 enum status store_backup(const char *dir, const char *to, struct error *err) MUST_USE;

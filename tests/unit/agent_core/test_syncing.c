@@ -121,6 +121,23 @@ Test(syncing, after_a_gap_events_are_sent_again)
     stage_close(&stage);
 }
 
+Test(syncing, it_says_which_events_it_has_no_more)
+{
+    struct stage stage;
+    stage_open(&stage, 1);
+    cr_assert_eq(stage.request->oldest_seq, 1);
+    stage_to_running(&stage, "a b");
+    stage_starts(&stage, 1, 1);
+    stage_ends(&stage, 1, 1, OUTCOME_PASSED);
+    stage_pass(&stage, SYNC_INTERVAL_MS);
+    cr_assert_eq(stage.request->oldest_seq, 1);
+
+    stage_answer(&stage);
+    stage_pass(&stage, SYNC_INTERVAL_MS);
+    cr_assert_eq(stage.request->oldest_seq, 2);
+    stage_close(&stage);
+}
+
 Test(syncing, a_coordinator_that_forgot_what_it_acknowledged_ends_this_incarnation)
 {
     struct stage stage;
@@ -207,6 +224,19 @@ Test(syncing, earlier_lives_speak_first_the_oldest_before_the_others)
     stage_expect(&stage, "trim 2:9; sync 1 old 3 events 8-9");
     stage_answer(&stage);
     stage_expect(&stage, "trim 3:9; sync 1");
+    stage_close(&stage);
+}
+
+Test(syncing, an_earlier_life_says_it_too)
+{
+    struct stage stage;
+    stage_open_with(&stage, &with_old_spools);
+    cr_assert_eq(stage.request->oldest_seq, 8);
+
+    stage.is_deaf = true;
+    stage.acknowledged = 8; /* of the two events */
+    stage_answer(&stage);
+    cr_assert_eq(stage.request->oldest_seq, 9);
     stage_close(&stage);
 }
 

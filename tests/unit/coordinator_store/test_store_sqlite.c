@@ -402,6 +402,7 @@ Test(store_sqlite, a_backup_of_a_running_store_is_a_store_with_a_higher_epoch)
     cr_assert_eq(store_sqlite_open(copy.dir, "default", &copy.store, &err), STATUS_OK);
     cr_assert_eq(copy.store->ops->begin(copy.store, &copy.start, &err), STATUS_OK);
     cr_assert_eq(copy.start.epoch, bench.start.epoch + BACKUP_EPOCH_GAP + 1);
+    cr_assert_eq(copy.start.next_run, 2 + BACKUP_RUN_GAP);
     bench_load(copy.store, STORY_WALL_MS, &lines);
     bench_close(&bench);
     bench_open(&bench, BENCH_MEMORY);
