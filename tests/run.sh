@@ -48,7 +48,7 @@ stage_tsan() {
     ctest --preset tsan -j "$jobs" -L 'threads'
 }
 
-stage_release() { build release -DBUILD_TESTING=OFF; }
+stage_release() { build release; }
 
 # Real programs, sockets, processes, kill -9; no framework's own suite.
 stage_system() { tests/integration/run.sh build/release/bin; }

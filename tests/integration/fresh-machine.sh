@@ -17,6 +17,7 @@ leave() {
     rm -rf --one-file-system "$machine"
 }
 trap leave EXIT
+chmod 755 "$machine" # apt downloads as a user of its own
 
 echo "== a fresh Debian 12 in $machine"
 debootstrap --variant=minbase --include=git,ca-certificates bookworm "$machine" "$mirror" >/dev/null
@@ -29,7 +30,8 @@ mount -t tmpfs -o mode=755 dev "$machine/dev"
 mkdir "$machine/dev/pts" "$machine/dev/shm"
 for node in null zero full random urandom tty; do cp -a "/dev/$node" "$machine/dev/"; done
 ln -s /proc/self/fd "$machine/dev/fd"
-mount -t devpts devpts "$machine/dev/pts"
+ln -s pts/ptmx "$machine/dev/ptmx"
+mount -t devpts -o newinstance,ptmxmode=0666 devpts "$machine/dev/pts"
 mount -t tmpfs shm "$machine/dev/shm"
 git clone -q "$root" "$machine/muster"
 
