@@ -35,7 +35,8 @@ enum status databases_new(uv_loop_t *loop, struct workers *workers, struct lease
  * clones and templates go. */
 void databases_free(struct databases *databases);
 
-/* One sentence for the log: "clones on disk by reflink", "clones in /dev/shm/muster-5a1f..., 512 MiB at most; ...". */
+/* One sentence for the log: "clones on disk by reflink", "clones in /dev/shm/muster-5a1f..., 512
+ * MiB at most; ...". */
 const char *databases_means(const struct databases *databases);
 
 struct template_plan {

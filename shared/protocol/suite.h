@@ -21,9 +21,9 @@ struct suite_source {
     enum suite_source_kind kind;
     const char *dir; /* DIR: as written in the file, or absolute where the client resolved it */
     const char *repository; /* GIT: URL or path that the agent can clone */
-    const char *revision;   /* the client's HEAD (full hash); "" where the tree is no repository   */
-    const char *tree_hash;  /* DIR: the client's hash of the tree's dirty state; "" not checked  */
-    const char *subdir;     /* the suite's directory inside the tree; "" the top     */
+    const char *revision;  /* the client's HEAD (full hash); "" where the tree is no repository   */
+    const char *tree_hash; /* DIR: the client's hash of the tree's dirty state; "" not checked  */
+    const char *subdir;    /* the suite's directory inside the tree; "" the top     */
 };
 
 /* env.NAME: a template, or a value taken on the client or on the agent. */
