@@ -44,7 +44,7 @@ const struct option_table agent_options = {
         "The agent asks the coordinator for work, gives every worker process databases of its "
         "own, and sends back what the tests said.  Several agents may share a machine, each with "
         "a work directory of its own.\n\n"
-        "SIGTERM lets running tests end and leaves; a second one kills them.",
+        "SIGTERM lets running tests end and leaves; a second one, or SIGHUP, kills them.",
     .rows = rows,
     .row_count = COUNT_OF(rows),
     .epilogue = "Exit status: 0 it left in order, 1 it could not go on, 2 a wrong command line.",

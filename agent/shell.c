@@ -49,7 +49,7 @@ struct shell {
     struct identity identity;
     uv_loop_t loop;
     uv_timer_t tick, idle;
-    uv_signal_t terminate, interrupt;
+    uv_signal_t terminate, interrupt, hangup;
     struct http_client *client;
     struct lease_book *book;
     struct link *link;
@@ -162,6 +162,22 @@ static void on_drain_signal(uv_signal_t *handle, int number)
 {
     log_info("drain", "signal=%d", number);
     feed_kind(handle->data, INPUT_DRAIN);
+}
+
+/* Whoever started us has gone: nobody waits for what runs. */
+static void on_leave_signal(uv_signal_t *handle, int number)
+{
+    log_info("leave", "signal=%d", number);
+    feed_kind(handle->data, INPUT_DRAIN);
+    feed_kind(handle->data, INPUT_DRAIN);
+}
+
+/* Under nohup that is to mean nothing. */
+static bool is_ignored(int number)
+{
+    struct sigaction action;
+
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 static void on_idle(uv_timer_t *timer)
@@ -518,7 +534,8 @@ static void handles_open(struct shell *shell)
     CHECK(uv_signal_init(&shell->loop, &shell->terminate) == 0);
     CHECK(uv_signal_init(&shell->loop, &shell->interrupt) == 0);
     shell->tick.data = shell->idle.data = shell;
-    shell->terminate.data = shell->interrupt.data = shell;
+    CHECK(uv_signal_init(&shell->loop, &shell->hangup) == 0);
+    shell->terminate.data = shell->interrupt.data = shell->hangup.data = shell;
 }
 
 static void handles_close(struct shell *shell)
@@ -527,6 +544,7 @@ static void handles_close(struct shell *shell)
     uv_close((uv_handle_t *)&shell->idle, NULL);
     uv_close((uv_handle_t *)&shell->terminate, NULL);
     uv_close((uv_handle_t *)&shell->interrupt, NULL);
+    uv_close((uv_handle_t *)&shell->hangup, NULL);
     (void)uv_run(&shell->loop, UV_RUN_NOWAIT);
     /* Busy: a run was being prepared when we left; the process ends, and with it that. */
     (void)uv_loop_close(&shell->loop);
@@ -557,6 +575,8 @@ static void shell_live(struct shell *shell)
 {
     (void)uv_signal_start(&shell->terminate, on_drain_signal, SIGTERM);
     (void)uv_signal_start(&shell->interrupt, on_drain_signal, SIGINT);
+    if (!is_ignored(SIGHUP))
+        (void)uv_signal_start(&shell->hangup, on_leave_signal, SIGHUP);
     feed_kind(shell, INPUT_START);
     while (!shell->is_done)
         (void)uv_run(&shell->loop, UV_RUN_DEFAULT);

@@ -20,6 +20,15 @@ static void on_signal(int number)
     interrupts++;
 }
 
+/* The terminal may go.  Under nohup that is to mean nothing. */
+static void catch_hangup(const struct sigaction *action)
+{
+    struct sigaction before;
+
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        (void)sigaction(SIGHUP, action, NULL);
+}
+
 void follow_catch_signals(void)
 {
     struct sigaction action;
@@ -29,6 +38,7 @@ void follow_catch_signals(void)
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
+    catch_hangup(&action);
     (void)signal(SIGPIPE, SIG_IGN);
 }
 

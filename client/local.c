@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ struct local {
     const char *state;
     const char *cache;
     bool is_temporary;
+    const char *why_temporary; /* NULL: it lasts */
     int lock_fd;
     char *url;
     const char *token_file;
@@ -40,6 +42,7 @@ struct local {
     pid_t agent;
 };
 
+/* NULL: the user has no place of the kind. */
 static const char *directory_of(struct arena *arena, const char *variable, const char *fallback)
 {
     const char *given = getenv(variable); // NOLINT(concurrency-mt-unsafe): one thread
@@ -47,41 +50,62 @@ static const char *directory_of(struct arena *arena, const char *variable, const
 
     if (given != NULL && *given == '/')
         return given;
-    return arena_printf(arena, "%s/%s", home != NULL && *home == '/' ? home : "/tmp", fallback);
+    return home != NULL && *home == '/' ? arena_printf(arena, "%s/%s", home, fallback) : NULL;
 }
 
-/* Takes the project's lasting state, or a temporary one where another run has it. */
-static enum status choose_state(struct local *local, const char *project_dir, struct error *err)
+/* STATUS_CONFLICT: another run has it. */
+static enum status lasting_state_take(struct local *local, const char *project_dir,
+                                      struct error *err)
 {
     char hash[HASH_HEX_SIZE];
     const char *base = strrchr(project_dir, '/');
     struct arena *arena = &local->arena;
+    const char *state = directory_of(arena, "XDG_STATE_HOME", ".local/state");
+    const char *cache = directory_of(arena, "XDG_CACHE_HOME", ".cache");
 
+    if (state == NULL || cache == NULL)
+        return error_set(err, STATUS_NOT_FOUND, "HOME is not set");
     hash_bytes(project_dir, strlen(project_dir), hash);
     const char *name =
         arena_printf(arena, "muster/%s-%.12s", base != NULL ? base + 1 : "project", hash);
-    local->state =
-        arena_printf(arena, "%s/%s", directory_of(arena, "XDG_STATE_HOME", ".local/state"), name);
-    local->cache =
-        arena_printf(arena, "%s/%s", directory_of(arena, "XDG_CACHE_HOME", ".cache"), name);
+    local->state = arena_printf(arena, "%s/%s", state, name);
+    local->cache = arena_printf(arena, "%s/%s", cache, name);
 
     enum status status = file_make_directories(local->state, 0700, err);
     if (status == STATUS_OK)
         status = file_make_directories(local->cache, 0700, err);
     if (status == STATUS_OK)
         status = file_lock(arena_printf(arena, "%s/lock", local->state), &local->lock_fd, err);
-    if (status != STATUS_CONFLICT)
-        return status;
+    return status;
+}
 
+static enum status temporary_state_make(struct local *local, struct error *err)
+{
+    struct arena *arena = &local->arena;
     const char *tmp = getenv("TMPDIR"); // NOLINT(concurrency-mt-unsafe): one thread
     char *temporary =
         arena_printf(arena, "%s/muster-run-XXXXXX", tmp != NULL && *tmp == '/' ? tmp : "/tmp");
+
     if (mkdtemp(temporary) == NULL)
         return error_set_errno(err, "cannot make a temporary state directory '%s'", temporary);
     local->is_temporary = true;
     local->state = temporary;
     local->cache = arena_printf(arena, "%s/cache", temporary);
     return file_make_directories(local->cache, 0700, err);
+}
+
+/* Takes the project's lasting state, or a temporary one where that cannot be had: a home that is
+ * read-only, or missing, is common in containers. */
+static enum status choose_state(struct local *local, const char *project_dir, struct error *err)
+{
+    struct error why;
+    enum status status = lasting_state_take(local, project_dir, &why);
+
+    if (status == STATUS_OK)
+        return status;
+    local->why_temporary = status == STATUS_CONFLICT ? "another run uses this project's state"
+                                                     : arena_strdup(&local->arena, why.text);
+    return temporary_state_make(local, err);
 }
 
 static enum status write_token(struct local *local, struct error *err)
@@ -192,7 +216,7 @@ static enum status start_coordinator(struct local *local, struct error *err)
     if (unlink(port_file) != 0 && errno != ENOENT)
         return error_set_errno(err, "cannot remove '%s'", port_file);
     enum status status =
-        process_start(argv, log_of(local, "coordinator"), &local->coordinator, err);
+        process_start(argv, log_of(local, "coordinator"), SIGTERM, &local->coordinator, err);
     return status == STATUS_OK ? await_port(local, port_file, err) : status;
 }
 
@@ -217,7 +241,7 @@ static enum status start_agent(struct local *local, const struct local_settings 
         NULL,
     };
 
-    return process_start(argv, log_of(local, "agent"), &local->agent, err);
+    return process_start(argv, log_of(local, "agent"), SIGHUP, &local->agent, err);
 }
 
 enum status local_start(const struct local_settings *settings, struct local **out_local,
@@ -251,9 +275,9 @@ const char *local_token_file(const struct local *local)
     return local->token_file;
 }
 
-bool local_is_temporary(const struct local *local)
+const char *local_why_temporary(const struct local *local)
 {
-    return local->is_temporary;
+    return local->why_temporary;
 }
 
 void local_stop(struct local *local)

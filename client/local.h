@@ -28,8 +28,9 @@ enum status local_start(const struct local_settings *settings, struct local **ou
 const char *local_url(const struct local *local);
 const char *local_token_file(const struct local *local);
 
-/* true: the state does not last, since another run uses the lasting one. */
-bool local_is_temporary(const struct local *local);
+/* Why the state does not last: another run uses the lasting one, or there is no place for it. NULL:
+ * it lasts. */
+const char *local_why_temporary(const struct local *local);
 
 /* Has the coordinator or the agent ended by itself?  Then *err says which, how, and the end of its
  * log. */

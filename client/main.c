@@ -1,5 +1,6 @@
 /* muster: runs suites and shows what became of them. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,7 +43,19 @@ static int unknown_verb(const char *word)
     return EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+/* What was asked for must have arrived: a disk may be full. */
+static int output_finish(int exit)
+{
+    if (fflush(stdout) == 0 && ferror(stdout) == 0)
+        return exit;
+    if (exit != EXIT_PASSED)
+        return exit;
+    (void)fprintf(stderr, "muster: cannot write to the standard output: %s\n",
+                  strerror(errno)); // NOLINT(concurrency-mt-unsafe): one thread
+    return EXIT_INFRASTRUCTURE;
+}
+
+static int run_verb(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : "";
 
@@ -65,4 +78,9 @@ int main(int argc, char **argv)
         return argc < 2 ? EXIT_USAGE : EXIT_PASSED;
     }
     return unknown_verb(word);
+}
+
+int main(int argc, char **argv)
+{
+    return output_finish(run_verb(argc, argv));
 }

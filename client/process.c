@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 /* The child's half: only calls that are safe between fork and exec.  Its errno goes up the pipe. */
-static _Noreturn void become(const char *const *argv, int log_fd, int null_fd, int report_fd)
+static _Noreturn void become(const char *const *argv, int death_signal, int log_fd, int null_fd,
+                             int report_fd)
 {
     sigset_t none;
     char *const *plain = NULL;
@@ -20,7 +21,8 @@ static _Noreturn void become(const char *const *argv, int log_fd, int null_fd, i
     (void)memcpy(&plain, &argv, sizeof(plain)); /* execv's type is older than const */
     (void)sigemptyset(&none);
     (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
-    if (setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 &&
+    (void)signal(SIGHUP, SIG_DFL); /* nohup's: it must not keep them alive without us */
+    if (setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, death_signal) == 0 &&
         dup2(null_fd, STDIN_FILENO) >= 0 && dup2(log_fd, STDOUT_FILENO) >= 0 &&
         dup2(log_fd, STDERR_FILENO) >= 0)
         (void)execv(argv[0], plain);
@@ -36,8 +38,8 @@ static void close_fdp(int *fd)
         (void)close(*fd); /* nothing of ours was written to it */
 }
 
-enum status process_start(const char *const *argv, const char *log, pid_t *out_pid,
-                          struct error *err)
+enum status process_start(const char *const *argv, const char *log, int death_signal,
+                          pid_t *out_pid, struct error *err)
 {
     int report[2] = {-1, -1};
 
@@ -49,7 +51,7 @@ enum status process_start(const char *const *argv, const char *log, pid_t *out_p
 
     pid_t pid = fork();
     if (pid == 0)
-        become(argv, log_fd, null_fd, report[1]);
+        become(argv, death_signal, log_fd, null_fd, report[1]);
     (void)close(report[1]); /* nothing of ours was written to it */
     CLEANUP(close_fdp) int report_fd = report[0];
     if (pid < 0)

@@ -9,10 +9,10 @@
 #include "shared/base/status.h"
 
 /* Starts argv with stdin from /dev/null, stdout and stderr appended to the file `log`.  It gets a
- * process group of its own, so that the user's Ctrl-C reaches the client first, and SIGTERM when
- * the client dies. */
-enum status process_start(const char *const *argv, const char *log, pid_t *out_pid,
-                          struct error *err) MUST_USE;
+ * process group of its own, so that the user's Ctrl-C reaches the client first, and the signal
+ * `death_signal` when the client dies. */
+enum status process_start(const char *const *argv, const char *log, int death_signal,
+                          pid_t *out_pid, struct error *err) MUST_USE;
 
 /* SIGTERM, and SIGKILL after grace_ms; returns when it has been reaped. */
 void process_stop(pid_t pid, int64_t grace_ms);

@@ -13,6 +13,9 @@
 #include "shared/base/limits.h"
 #include "shared/base/random.h"
 
+/* Each life of a local coordinator leaves one run open at most. */
+#define ORPHANS_MAX 100
+
 struct run_command {
     struct connection_options connection;
     const char *file;
@@ -219,6 +222,23 @@ static void place_release(struct place *place)
     local_stop(place->local);
 }
 
+/* A client that was killed leaves its run open, and nobody else can be waiting for it: a
+ * coordinator of our own serves us alone. */
+static enum status orphans_cancel(struct api *api, struct error *err)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA_INIT;
+    struct run_list list = {0};
+    enum status status = api_runs(api, ORPHANS_MAX, &arena, &list, err);
+
+    for (size_t i = 0; i < list.runs_count && status == STATUS_OK; i++) {
+        struct run_view view = {0};
+
+        if (list.runs[i].state != RUN_ENDED)
+            status = api_cancel(api, list.runs[i].run, "its client has gone", &arena, &view, err);
+    }
+    return status;
+}
+
 static enum status place_open(const struct run_command *command, const char *dir,
                               struct place *out_place, struct error *err)
 {
@@ -230,14 +250,17 @@ static enum status place_open(const struct run_command *command, const char *dir
         enum status status = local_start(&local, &out_place->local, err);
         if (status != STATUS_OK)
             return status;
-        if (local_is_temporary(out_place->local))
-            (void)fputs("muster: another run uses this project's state; this one has a temporary "
-                        "state without history\n",
-                        stderr);
+        const char *why = local_why_temporary(out_place->local);
+        if (why != NULL)
+            (void)fprintf(stderr, "muster: %s; this run has a temporary state without history\n",
+                          why);
         settings.url = local_url(out_place->local);
         settings.token_file = local_token_file(out_place->local);
     }
-    return api_new(&settings, &out_place->api, err);
+    enum status status = api_new(&settings, &out_place->api, err);
+    if (status == STATUS_OK && out_place->local != NULL)
+        status = orphans_cancel(out_place->api, err);
+    return status;
 }
 
 static enum status save_report(struct api *api, int64_t run, const char *format, const char *path,
