@@ -71,9 +71,15 @@ static void note_counted(struct shadow_test *test, enum outcome outcome)
     test->bad += !is_good;
 }
 
-static void note_sight(struct sights *sights, const struct fact_attempt_recorded *recorded)
+static void note_sight(struct shadow *shadow, const struct fact_attempt_recorded *recorded)
 {
-    sights->late += strcmp(recorded->why_not, "late") == 0;
+    struct sights *sights = &shadow->world->sights;
+    const struct shadow_lease *lease = shadow_lease(shadow, recorded->lease);
+    bool is_late = strcmp(recorded->why_not, "late") == 0;
+
+    sights->late += is_late;
+    sights->late_after_restart +=
+        is_late && lease != NULL && !lease->is_open && lease->closed_reloads < sights->reloads;
     sights->lost += strcmp(recorded->why_not, "lost") == 0;
     sights->retries += recorded->counted && recorded->kind == ATTEMPT_RETRY;
     sights->crashed += recorded->counted && recorded->report->outcome == OUTCOME_CRASHED;
@@ -88,7 +94,7 @@ void checker_attempt_recorded(struct shadow *shadow, int64_t run,
     const char *why_not = recorded->why_not;
     bool is_lost = strcmp(why_not, "lost") == 0;
 
-    note_sight(&shadow->world->sights, recorded);
+    note_sight(shadow, recorded);
     if (recorded->report->test == 0) /* a late failure beside the tests */
         return;
     test = shadow_test(&shadow->runs[run], recorded->report->test);
@@ -109,7 +115,8 @@ void checker_attempt_recorded(struct shadow *shadow, int64_t run,
 void shadow_acknowledged(struct shadow *shadow, const char *agent, const struct event *event)
 {
     const struct attempt_report *report = event->attempt;
-    const struct shadow_lease *lease = shadow_lease(shadow, event->lease);
+    const struct world *world = shadow->world;
+    const struct shadow_run *run = NULL;
     struct execution *execution = NULL;
 
     if (report->test == 0)
@@ -121,6 +128,7 @@ void shadow_acknowledged(struct shadow *shadow, const char *agent, const struct 
     }
     shadow->world->acked_count += !execution->is_acknowledged;
     execution->is_acknowledged = true;
-    execution->lease = event->lease;
-    execution->lease_was_closed = lease != NULL && !lease->is_open && lease->was_broken_off;
+    run = &shadow->runs[execution->run];
+    execution->may_be_dropped =
+        run->has_ended && world->now_ms >= run->ended_ms + STORE_LOAD_ENDED_MS;
 }

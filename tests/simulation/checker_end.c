@@ -6,6 +6,7 @@
 #include "coordinator/store/reader.h"
 #include "shared/base/limits.h"
 #include "tests/simulation/shadow.h"
+#include "tests/simulation/toy_coordinator.h"
 #include "tests/simulation/toy_suite.h"
 
 /* So often lost, on whatever agents, a test counts as crashed too (coordinator/core/verdict.h). */
@@ -28,6 +29,7 @@ void checker_run_ended(struct shadow *shadow, int64_t run, const struct fact_run
     if (book->has_ended)
         world_fail(shadow->world, "run %lld ends twice", (long long)run);
     book->has_ended = true;
+    book->ended_ms = shadow->world->now_ms;
     book->end = ended->end;
     book->counts = *ended->counts;
     check_counts(shadow, ended->counts);
@@ -148,11 +150,7 @@ static void check_acknowledged(struct shadow *shadow)
     for (size_t i = 0; i < shadow->execution_cap; i++) {
         const struct execution *execution = &shadow->executions[i];
 
-        if (execution->worker == NULL || !execution->is_acknowledged)
-            continue;
-        if (execution->lease_was_closed)
-            shadow->world->sights.late_dropped++;
-        else
+        if (execution->worker != NULL && execution->is_acknowledged && !execution->may_be_dropped)
             world_fail(shadow->world,
                        "attempt %lld of worker %s was acknowledged and is not in the store",
                        (long long)execution->order, execution->worker);
@@ -175,7 +173,7 @@ static void check_fair_weather(struct world *world)
 void checker_end(struct shadow *shadow)
 {
     struct world *world = shadow->world;
-    struct reader *reader = reader_memory_new(world_store(world));
+    struct reader *reader = toy_coordinator_reader(world->coordinator);
 
     for (int i = 0; i < world->run_count; i++) {
         const struct toy_suite *suite = world->suites[i];

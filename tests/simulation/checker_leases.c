@@ -90,7 +90,7 @@ void checker_lease_ended(struct shadow *shadow, const struct fact_lease_ended *e
         return;
     }
     lease->is_open = false;
-    lease->was_broken_off = ended->end != LEASE_END_DONE && ended->end != LEASE_END_RETURNED;
+    lease->closed_reloads = shadow->world->sights.reloads;
     shadow->world->sights.lost_leases += ended->end == LEASE_END_LOST;
     shadow->world->sights.revoked_leases += ended->end == LEASE_END_REVOKED;
     take_tests_back(shadow, lease);

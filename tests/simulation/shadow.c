@@ -154,9 +154,7 @@ static void take_joined(struct shadow *shadow, const struct fact_agent_joined *j
 {
     struct shadow_agent *agent = agent_of(shadow, joined->agent);
 
-    bool is_remembered = agent->is_live || agent->reloads == shadow->world->sights.reloads;
-
-    if (is_remembered && joined->incarnation < agent->incarnation)
+    if (joined->incarnation < agent->incarnation)
         world_fail(shadow->world, "%s joins with incarnation %lld after %lld", agent->name,
                    (long long)joined->incarnation, (long long)agent->incarnation);
     agent->incarnation = joined->incarnation;
@@ -168,7 +166,6 @@ static void take_gone(struct shadow *shadow, const struct fact_agent_gone *gone)
     struct shadow_agent *agent = agent_of(shadow, gone->agent);
 
     agent->is_live = false;
-    agent->reloads = shadow->world->sights.reloads;
     shadow->world->sights.gone_agents++;
 }
 

@@ -5,9 +5,9 @@
  * code, and what really happened on the agents.  Each checker compares some of it.
  *
  *     checker_leases.c    one holder, tokens only grow, nothing counts under a closed lease
- *     checker_attempts.c  what counts was really run, once, with that outcome; what was
- * acknowledged stays checker_end.c       every test has the one verdict that its kind and its
- * attempts allow */
+ *     checker_attempts.c  what counts was really run, once, with that outcome
+ *     checker_end.c       every test has the one verdict that its kind and its attempts allow; all
+ *                         that was acknowledged is in the store */
 
 #include "coordinator/core/fact.h"
 #include "coordinator/store/store.h"
@@ -23,8 +23,7 @@ struct execution {
     enum outcome outcome;
     bool is_recorded; /* a fact tells of it */
     bool is_acknowledged;
-    bool lease_was_closed; /* when it was acknowledged */
-    int64_t lease;
+    bool may_be_dropped; /* its run had ended longer ago than a coordinator remembers runs */
 };
 
 struct shadow_lease {
@@ -33,7 +32,7 @@ struct shadow_lease {
     enum lease_kind kind;
     const char *agent;
     bool is_open;
-    bool was_broken_off; /* not ended by its own attempts: what comes later may be dropped */
+    int64_t closed_reloads; /* of the coordinator when it ended */
 };
 
 struct shadow_test {
@@ -51,17 +50,16 @@ struct shadow_run {
     struct shadow_test *tests; /* by number - 1 */
     size_t count, cap;
     bool is_planned, has_ended;
+    int64_t ended_ms;
     enum run_end end;
     struct run_counts counts;
     int64_t problems;
-    int64_t unrecorded_late;
 };
 
 struct shadow_agent {
     const char *name;
     int64_t incarnation;
     bool is_live;
-    int64_t reloads; /* of the coordinator when it went: a restart forgets who is gone */
 };
 
 struct shadow {

@@ -1,8 +1,10 @@
 #include "tests/simulation/toy_coordinator.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/file.h"
 #include "shared/base/hash.h"
 #include "shared/base/limits.h"
 #include "tests/simulation/shadow.h"
@@ -33,11 +35,77 @@ static bool is_alive(const struct world *world, const struct event_card *card)
     return world->coordinator->is_up && world->coordinator->life == card->life;
 }
 
+/* ---- the store ------------------------------------------------------------------------ */
+
+/* Makes the directory: in memory where that can be had, since a disk does an fsync a lap. */
+static void dir_make(struct toy_coordinator *coordinator)
+{
+    static const char *const places[] = {"/dev/shm", "/tmp"};
+    bool is_made = false;
+
+    for (size_t i = 0; i < COUNT_OF(places) && !is_made; i++) {
+        (void)snprintf(coordinator->dir, sizeof(coordinator->dir), "%s/muster-simulate-XXXXXX",
+                       places[i]);
+        is_made = mkdtemp(coordinator->dir) != NULL;
+    }
+    CHECK(is_made);
+}
+
+static void store_open(struct toy_coordinator *coordinator)
+{
+    struct error err = {.text = ""};
+
+    if (coordinator->dir[0] == '\0')
+        coordinator->store = store_memory_new();
+    else if (store_sqlite_open(coordinator->dir, "default", &coordinator->store, &err) != STATUS_OK)
+        check_failed(__FILE__, __LINE__, __func__, err.text);
+}
+
+static void store_make(struct toy_coordinator *coordinator, enum world_store kind)
+{
+    if (kind == WORLD_STORE_SQLITE)
+        dir_make(coordinator);
+    store_open(coordinator);
+}
+
+/* What a restart makes of it; memory stays. */
+static void store_open_again(struct toy_coordinator *coordinator)
+{
+    if (coordinator->dir[0] == '\0')
+        return;
+    coordinator->store->ops->close(coordinator->store);
+    store_open(coordinator);
+}
+
+static void store_remove(struct toy_coordinator *coordinator)
+{
+    coordinator->store->ops->close(coordinator->store);
+    if (coordinator->dir[0] != '\0')
+        CHECK(file_remove_tree(coordinator->dir, NULL) == STATUS_OK);
+}
+
+struct reader *toy_coordinator_reader(struct toy_coordinator *coordinator)
+{
+    struct reader *reader = NULL;
+
+    if (coordinator->dir[0] == '\0')
+        return reader_memory_new(coordinator->store);
+    CHECK(reader_sqlite_open(coordinator->dir, &reader, NULL) == STATUS_OK);
+    return reader;
+}
+
 /* ---- start ---------------------------------------------------------------------------- */
 
 static void apply(void *context, const struct fact *fact)
 {
     core_apply(context, fact);
+}
+
+/* A canary: closed leases are not handed over. */
+static void apply_but_closed(void *context, const struct fact *fact)
+{
+    if (fact->kind != FACT_LEASE_ENDED)
+        core_apply(context, fact);
 }
 
 static void give_last_seq(void *context, int64_t run, int64_t last_seq)
@@ -74,7 +142,10 @@ static void load(struct world *world, struct toy_coordinator *coordinator)
         coordinator->epoch = start.epoch;
     coordinator->core = core_new(&(struct core_settings){
         .pool = "default", .epoch = coordinator->epoch, .next_run = start.next_run});
-    const struct store_visitor visitor = {coordinator->core, apply, give_last_seq};
+    const struct store_visitor visitor = {
+        .context = coordinator->core,
+        .fact = world->settings.canary == CANARY_FORGET_CLOSED ? apply_but_closed : apply,
+        .last_seq = give_last_seq};
 
     CHECK(ops->load(coordinator->store, instant.wall_ms, &visitor, NULL) == STATUS_OK);
     core_restart(coordinator->core, instant);
@@ -99,8 +170,11 @@ static void reload(struct world *world, struct toy_coordinator *coordinator, boo
     world->sights.reloads++;
     core_digest(coordinator->core, before);
     core_free(coordinator->core);
+    store_open_again(coordinator);
     load(world, coordinator);
     core_digest(coordinator->core, after);
+    if (world->settings.canary == CANARY_FORGET_CLOSED)
+        must_be_same = false; /* what comes of it must be found, too */
     if (must_be_same && strcmp(before, after) != 0)
         world_fail(world, "the core is another one after it was loaded from the store");
     check_sound(world);
@@ -370,7 +444,7 @@ struct toy_coordinator *toy_coordinator_new(struct world *world)
 {
     struct toy_coordinator *coordinator = mem_zalloc(sizeof(*coordinator));
 
-    coordinator->store = store_memory_new();
+    store_make(coordinator, world->settings.store);
     coordinator->life = 1;
     coordinator->is_up = true;
     fact_list_init(&coordinator->facts);
@@ -411,7 +485,7 @@ void toy_coordinator_free(struct toy_coordinator *coordinator)
     free(coordinator->waits);
     fact_list_release(&coordinator->facts);
     core_free(coordinator->core);
-    coordinator->store->ops->close(coordinator->store);
+    store_remove(coordinator);
     free(coordinator);
 }
 

@@ -1,7 +1,8 @@
 #ifndef TESTS_SIMULATION_TOY_COORDINATOR_H
 #define TESTS_SIMULATION_TOY_COORDINATOR_H
 
-/* A toy engine around the real core and the real store in memory.
+/* A toy engine around the real core and a real store: in memory, or on disk, where it is closed and
+ * opened as a restart does.
  *
  *     letters -> mailbox -> lap: core_handle each -> commit (takes a while, may fail) -> answers
  *
@@ -9,6 +10,7 @@
  * dice. What it was before and what the store makes of it afterwards must be the same. */
 
 #include "coordinator/core/core.h"
+#include "coordinator/store/reader.h"
 #include "coordinator/store/store.h"
 #include "tests/simulation/letter.h"
 #include "tests/simulation/world.h"
@@ -20,6 +22,7 @@ struct call {
 
 struct toy_coordinator {
     struct store *store;
+    char dir[64]; /* of the store on disk; "" in memory */
     struct core *core;
     int64_t life;
     int64_t epoch;
@@ -38,6 +41,9 @@ struct toy_coordinator {
 
 struct toy_coordinator *toy_coordinator_new(struct world *world);
 void toy_coordinator_free(struct toy_coordinator *coordinator);
+
+/* Reads its store; the caller closes it. */
+struct reader *toy_coordinator_reader(struct toy_coordinator *coordinator);
 
 void toy_coordinator_receive(struct world *world, struct letter *question);
 

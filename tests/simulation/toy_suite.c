@@ -95,6 +95,7 @@ static void make_submission(struct toy_suite *suite, int number, struct dice *di
                                         .grace_ms = suite->grace_ms};
     *retries =
         (struct suite_retries){.test = dice_between(dice, 0, 2), .run_percent = 5, .crash = 2};
+    *limits = (struct suite_limits){.processes = 100, .output_bytes = 1 << 20};
     *options = (struct run_options){
         .order = (enum run_order)dice_below(dice, ORDER_SHUFFLE + 1),
         .seed = (int64_t)dice_below(dice, 1000),
@@ -107,7 +108,7 @@ static void make_submission(struct toy_suite *suite, int number, struct dice *di
                            .name = "toy",
                            .source = source,
                            .timeouts = timeouts,
-                           .driver = SUITE_DRIVER_COMMAND,
+                           .driver = SUITE_DRIVER_UNITTEST,
                            .retries = retries,
                            .limits = limits};
     suite->submission = (struct run_submission){

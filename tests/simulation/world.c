@@ -33,11 +33,6 @@ bool world_is_cut(const struct world *world, int agent)
     return world->agents[agent]->cut_until_ms > world->now_ms;
 }
 
-struct store *world_store(const struct world *world)
-{
-    return world->coordinator->store;
-}
-
 void world_fail(struct world *world, const char *fmt, ...)
 {
     char text[WORLD_TEXT_SIZE];

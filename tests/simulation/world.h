@@ -7,7 +7,7 @@
  *
  *     toy client --.                                     .-- real foreman -- toy workers, clones
  *                  |-- toy network -- toy coordinator ---|
- *     toy client --'        real core, store in memory   '-- real foreman -- toy workers, clones
+ *     toy client --'        real core, real store        '-- real foreman -- toy workers, clones
  *                                  |
  *                            every durable fact --> shadow (its own books) --> checkers
  *
@@ -42,9 +42,12 @@ enum canary {
     CANARY_OLD_EPOCH,         /* a restarted coordinator uses its old epoch again          */
     CANARY_LOSE_EVENT,        /* the network drops an event and closes the gap             */
     CANARY_COUNT_TWICE,       /* a result is sent a second time as if it were new          */
-    CANARY_KEEP_WORKERS,      /* most of an agent's kills do nothing                              */
+    CANARY_KEEP_WORKERS,      /* most of an agent's kills do nothing                       */
+    CANARY_FORGET_CLOSED,     /* a restarted coordinator does not know the closed leases   */
     CANARY_COUNT
 };
+
+enum world_store { WORLD_STORE_MEMORY, WORLD_STORE_SQLITE };
 
 struct world_settings {
     uint64_t seed;
@@ -52,6 +55,7 @@ struct world_settings {
     int tests;
     int faults;
     enum canary canary;
+    enum world_store store;
     bool only_restarts; /* the coordinator is killed now and then, and nothing else happens */
     bool verbose;
 };
@@ -74,7 +78,7 @@ struct sights {
     int64_t late, lost, crashed, timed_out, retries, extras, flaky;
     int64_t returned, problems, lost_leases, revoked_leases, gone_agents, recovered;
     int64_t reloads, failed_commits;
-    int64_t late_dropped; /* acknowledged, late, and not even stored: after a restart */
+    int64_t late_after_restart; /* under a lease that was closed before it */
 };
 
 struct toy_suite;
@@ -125,8 +129,5 @@ int64_t dice_between(struct dice *dice, int64_t from, int64_t to);
 bool world_chance(const struct world *world, struct dice *dice, unsigned per_mille);
 
 bool world_is_cut(const struct world *world, int agent);
-
-struct store;
-struct store *world_store(const struct world *world);
 
 #endif
