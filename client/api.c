@@ -28,6 +28,7 @@
 struct api {
     struct http_client *http;
     char *url;
+    bool has_token;
     int64_t patience_ms;
 };
 
@@ -51,6 +52,7 @@ enum status api_new(const struct api_settings *settings, struct api **out_api, s
     struct api *api = mem_zalloc(sizeof(*api));
     api->http = client;
     api->url = mem_strdup(settings->url);
+    api->has_token = http.token != NULL;
     api->patience_ms = settings->patience_ms;
     *out_api = api;
     return STATUS_OK;
@@ -78,6 +80,10 @@ static enum status call(struct api *api, const struct http_request *request, str
         enum status status = http_call(api->http, request, reply, err);
         int64_t waited_ms = clock_monotonic_ms() - start_ms;
 
+        if (status == STATUS_UNAUTHORISED && !api->has_token)
+            return error_set(err, status,
+                             "the coordinator wants a token; give --token-file FILE or set "
+                             "MUSTER_TOKEN_FILE");
         if (status == STATUS_OK || !status_is_retryable(status))
             return status;
         if (follow_interrupts() > 1)

@@ -31,6 +31,7 @@
 
 struct local {
     struct arena arena;
+    const char *project_dir;
     const char *state;
     const char *cache;
     bool is_temporary;
@@ -53,8 +54,8 @@ static const char *directory_of(struct arena *arena, const char *variable, const
     return home != NULL && *home == '/' ? arena_printf(arena, "%s/%s", home, fallback) : NULL;
 }
 
-/* STATUS_CONFLICT: another run has it. */
-static enum status lasting_state_take(struct local *local, const char *project_dir,
+/* Where the project's lasting state and caches are. */
+static enum status lasting_state_name(struct local *local, const char *project_dir,
                                       struct error *err)
 {
     char hash[HASH_HEX_SIZE];
@@ -70,12 +71,46 @@ static enum status lasting_state_take(struct local *local, const char *project_d
         arena_printf(arena, "muster/%s-%.12s", base != NULL ? base + 1 : "project", hash);
     local->state = arena_printf(arena, "%s/%s", state, name);
     local->cache = arena_printf(arena, "%s/%s", cache, name);
+    return STATUS_OK;
+}
 
-    enum status status = file_make_directories(local->state, 0700, err);
+/* STATUS_CONFLICT: another run has it. */
+static enum status lasting_state_lock(struct local *local, struct error *err)
+{
+    return file_lock(arena_printf(&local->arena, "%s/lock", local->state), &local->lock_fd, err);
+}
+
+static enum status lasting_state_take(struct local *local, const char *project_dir,
+                                      struct error *err)
+{
+    enum status status = lasting_state_name(local, project_dir, err);
+
+    if (status == STATUS_OK)
+        status = file_make_directories(local->state, 0700, err);
     if (status == STATUS_OK)
         status = file_make_directories(local->cache, 0700, err);
     if (status == STATUS_OK)
-        status = file_lock(arena_printf(arena, "%s/lock", local->state), &local->lock_fd, err);
+        status = lasting_state_lock(local, err);
+    return status;
+}
+
+/* Takes what earlier runs left, and makes nothing. */
+static enum status lasting_state_find(struct local *local, const char *project_dir,
+                                      struct error *err)
+{
+    enum status status = lasting_state_name(local, project_dir, err);
+
+    if (status != STATUS_OK)
+        return status;
+    if (access(arena_printf(&local->arena, "%s/coordinator/muster.db", local->state), F_OK) != 0)
+        return error_set(err, STATUS_NOT_FOUND,
+                         "no run was made in '%s' on this machine; for the runs of a coordinator "
+                         "give --coordinator URL",
+                         project_dir);
+    status = lasting_state_lock(local, err);
+    if (status == STATUS_CONFLICT)
+        return error_set(err, status, "a run in '%s' is going on; look again when it has ended",
+                         project_dir);
     return status;
 }
 
@@ -250,12 +285,15 @@ enum status local_start(const struct local_settings *settings, struct local **ou
     struct local *local = mem_zalloc(sizeof(*local));
 
     local->lock_fd = -1;
-    enum status status = choose_state(local, settings->project_dir, err);
+    local->project_dir = arena_strdup(&local->arena, settings->project_dir);
+    enum status status = settings->reads_only
+                             ? lasting_state_find(local, settings->project_dir, err)
+                             : choose_state(local, settings->project_dir, err);
     if (status == STATUS_OK)
         status = write_token(local, err);
     if (status == STATUS_OK)
         status = start_coordinator(local, err);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && !settings->reads_only)
         status = start_agent(local, settings, err);
     if (status != STATUS_OK) {
         local_stop(local);
@@ -273,6 +311,11 @@ const char *local_url(const struct local *local)
 const char *local_token_file(const struct local *local)
 {
     return local->token_file;
+}
+
+const char *local_project_dir(const struct local *local)
+{
+    return local->project_dir;
 }
 
 const char *local_why_temporary(const struct local *local)

@@ -9,6 +9,9 @@
 /* Failures named again at the end; the reports hold all. */
 #define SUMMARY_FAILURES_MAX 20
 
+/* Different problems told at the end. */
+#define SUMMARY_PROBLEMS_MAX 3
+
 /* Ids in the command that runs the failures again; past it the run's number does. */
 #define RERUN_IDS_MAX 10
 
@@ -117,7 +120,6 @@ void progress_show(struct progress *progress, const struct run_view *view, int64
         view->state != RUN_ENDED) {
         (void)snprintf(progress->shown_reason, sizeof(progress->shown_reason), "%s", view->reason);
         progress_clear(progress);
-        (void)fputs("waiting: ", progress->terminal.out);
         terminal_print_foreign(&progress->terminal, view->reason, 0);
     }
     if (progress->terminal.is_live) {
@@ -222,6 +224,20 @@ static bool can_name_failures(const struct run_report *report)
     return true;
 }
 
+/* The first bad test as the example: what it printed is not in the lines above. */
+static void print_show(const struct terminal *terminal, const struct run_report *report,
+                       const char *show)
+{
+    for (size_t i = 0; i < report->tests_count && *show != '\0'; i++) {
+        const struct test_view *test = &report->tests[i];
+        if (!is_bad_verdict(test->verdict) || !is_pasteable(test->id))
+            continue;
+        (void)fprintf(terminal->out, "what a test printed: %s %" PRId64 " '%s'\n", show,
+                      report->run->run, test->id);
+        return;
+    }
+}
+
 static void print_rerun(const struct terminal *terminal, const struct run_report *report,
                         const char *rerun_prefix)
 {
@@ -236,8 +252,31 @@ static void print_rerun(const struct terminal *terminal, const struct run_report
     (void)fputc('\n', terminal->out);
 }
 
+/* A problem that came again, on whichever agent, is said once. */
+static bool is_said_before(const struct run_report *report, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(report->problems[i].text, report->problems[index].text) == 0)
+            return true;
+    return false;
+}
+
+static void print_problems(const struct terminal *terminal, const struct run_report *report)
+{
+    int shown = 0;
+
+    for (size_t i = 0; i < report->problems_count && shown < SUMMARY_PROBLEMS_MAX; i++) {
+        if (is_said_before(report, i))
+            continue;
+        (void)fprintf(terminal->out, "problem on %s (%s): ", report->problems[i].agent,
+                      report->problems[i].stage);
+        terminal_print_foreign(terminal, report->problems[i].text, 0);
+        shown++;
+    }
+}
+
 void progress_summary(struct progress *progress, const struct run_report *report,
-                      const char *rerun_prefix)
+                      const struct progress_commands *commands)
 {
     const struct terminal *terminal = &progress->terminal;
     int64_t bad = bad_count(report->run->counts);
@@ -253,15 +292,13 @@ void progress_summary(struct progress *progress, const struct run_report *report
     }
     if (bad > shown)
         (void)fprintf(terminal->out, "  and %" PRId64 " more: see the report\n", bad - shown);
-    for (size_t i = 0; i < report->problems_count && i < 3; i++) {
-        (void)fprintf(terminal->out, "problem on %s (%s): ", report->problems[i].agent,
-                      report->problems[i].stage);
-        terminal_print_foreign(terminal, report->problems[i].text, 0);
-    }
+    print_problems(terminal, report);
     if (*report->run->reason != '\0')
         terminal_print_foreign(terminal, report->run->reason, 0);
     print_count_line(terminal, report->run->counts);
-    if (bad > 0)
-        print_rerun(terminal, report, rerun_prefix);
+    if (bad > 0) {
+        print_show(terminal, report, commands->show);
+        print_rerun(terminal, report, commands->run);
+    }
     (void)fflush(terminal->out);
 }

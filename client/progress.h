@@ -34,8 +34,14 @@ void progress_attempt(struct progress *progress, const struct attempt_view *atte
 void progress_say(struct progress *progress, const char *text);
 void progress_clear(struct progress *progress);
 
-/* The end: failures again, the count line, the command that runs the failures again. */
+/* What a person may type next; the summary puts run and tests behind it. */
+struct progress_commands {
+    const char *run;  /* "muster run -f x.yml" */
+    const char *show; /* "muster show"; "" where nothing of the run is left to be shown */
+};
+
+/* The end: failures again, the count line, the commands that show and run the failures again. */
 void progress_summary(struct progress *progress, const struct run_report *report,
-                      const char *rerun_prefix);
+                      const struct progress_commands *commands);
 
 #endif

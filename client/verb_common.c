@@ -1,6 +1,7 @@
 #include "client/verb_common.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "shared/base/version.h"
 
@@ -22,6 +23,17 @@ int verb_exit_of(enum status status)
     default:
         return EXIT_INFRASTRUCTURE;
     }
+}
+
+const char *verb_connection_text(const struct connection_options *options, struct arena *arena)
+{
+    const char *text = "";
+
+    if (options->coordinator != NULL)
+        text = arena_printf(arena, " --coordinator '%s'", options->coordinator);
+    if (options->token_file != NULL)
+        text = arena_printf(arena, "%s --token-file '%s'", text, options->token_file);
+    return options->insecure ? arena_printf(arena, "%s --insecure", text) : text;
 }
 
 bool verb_parse(const struct verb *verb, int argc, char *const *argv, struct arena *arena,
@@ -64,6 +76,52 @@ struct api *verb_connect(const struct connection_options *options, int *out_exit
         return NULL;
     }
     return api;
+}
+
+/* Starts a coordinator on what the runs of this directory left. */
+static bool reading_start(struct reading *reading, int *out_exit)
+{
+    char *dir = realpath(".", NULL);
+    const struct local_settings settings = {.project_dir = dir, .reads_only = true};
+    struct error err;
+
+    if (dir == NULL) {
+        (void)error_set_errno(&err, "cannot read the name of the current directory");
+        *out_exit = verb_fail(EXIT_INFRASTRUCTURE, &err);
+        return false;
+    }
+    enum status status = local_start(&settings, &reading->local, &err);
+    free(dir);
+    if (status == STATUS_OK)
+        return true;
+    *out_exit = verb_fail(verb_exit_of(status), &err);
+    return false;
+}
+
+bool verb_reading_open(const struct connection_options *options, struct reading *out_reading,
+                       int *out_exit)
+{
+    struct connection_options connection = *options;
+
+    *out_reading = (struct reading){NULL, NULL};
+    if (connection.coordinator == NULL) {
+        if (!reading_start(out_reading, out_exit))
+            return false;
+        connection.coordinator = local_url(out_reading->local);
+        connection.token_file = local_token_file(out_reading->local);
+    }
+    out_reading->api = verb_connect(&connection, out_exit);
+    if (out_reading->api != NULL)
+        return true;
+    verb_reading_release(out_reading);
+    return false;
+}
+
+void verb_reading_release(struct reading *reading)
+{
+    api_free(reading->api);
+    local_stop(reading->local);
+    *reading = (struct reading){NULL, NULL};
 }
 
 bool verb_run_number(const struct verb *verb, const struct option_list *operands, int64_t *out_run,

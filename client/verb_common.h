@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "client/api.h"
+#include "client/local.h"
 #include "client/verbs.h"
 #include "shared/base/clock.h"
 #include "shared/base/memory.h"
@@ -36,6 +37,10 @@ struct connection_options {
         .help = "send the token over plain http to another machine"                                \
     }
 
+/* What the user said of the coordinator, as text to put behind a verb: "" or " --coordinator ...".
+ */
+const char *verb_connection_text(const struct connection_options *options, struct arena *arena);
+
 /* Reads the verb's command line.  Answers true when the verb should go on; else *out_exit is the
  * status to end with (help was printed, or an error). */
 bool verb_parse(const struct verb *verb, int argc, char *const *argv, struct arena *arena,
@@ -50,6 +55,22 @@ int verb_exit_of(enum status status);
 
 /* Opens the connection; prints what is wrong.  NULL: *out_exit is the status to end with. */
 struct api *verb_connect(const struct connection_options *options, int *out_exit);
+
+/* Said in the help of each verb that reads. */
+#define VERB_READS_HERE                                                                            \
+    "Without a coordinator it reads what `muster run` left on this machine of the suite in the "   \
+    "current directory."
+
+/* Where a verb reads: a coordinator that was named, or what the runs of this directory left. */
+struct reading {
+    struct local *local; /* NULL: a coordinator was named */
+    struct api *api;
+};
+
+/* Opens it; prints what is wrong.  false: *out_exit is the status to end with. */
+bool verb_reading_open(const struct connection_options *options, struct reading *out_reading,
+                       int *out_exit);
+void verb_reading_release(struct reading *reading);
 
 /* A run's number as an operand; false after printing what is wrong. */
 bool verb_run_number(const struct verb *verb, const struct option_list *operands, int64_t *out_run,

@@ -33,7 +33,7 @@ static const struct option_table table = {
     .operands = "RUN",
     .summary = "Prints the report of a run.",
     .description = "junit is the dialect that Jenkins reads; json is described by "
-                   "schemas/run_report.schema.json; text is for people.",
+                   "schemas/run_report.schema.json; text is for people.\n\n" VERB_READS_HERE,
     .rows = rows,
     .row_count = COUNT_OF(rows),
 };
@@ -53,6 +53,7 @@ static int run_report(int argc, char *const *argv)
     CLEANUP(buffer_release) struct buffer bytes;
     struct report_options options = {0};
     struct option_list operands;
+    struct reading reading;
     struct error err;
     int64_t run = 0;
     int exit = EXIT_PASSED;
@@ -67,11 +68,10 @@ static int run_report(int argc, char *const *argv)
                         options.format);
         return verb_fail(EXIT_USAGE, &err);
     }
-    struct api *api = verb_connect(&options.connection, &exit);
-    if (api == NULL)
+    if (!verb_reading_open(&options.connection, &reading, &exit))
         return exit;
-    enum status status = api_report(api, run, options.format, &bytes, &err);
-    api_free(api);
+    enum status status = api_report(reading.api, run, options.format, &bytes, &err);
+    verb_reading_release(&reading);
     if (status == STATUS_OK)
         status = write_report(options.output, &bytes, &err);
     return status == STATUS_OK ? EXIT_PASSED : verb_fail(verb_exit_of(status), &err);

@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/follow.h"
@@ -286,11 +287,25 @@ static const char *rerun_prefix(const struct run_command *command, struct arena 
 
     if (strcmp(command->file, "muster.yml") != 0)
         text = arena_printf(arena, "%s -f '%s'", text, command->file);
-    if (command->connection.coordinator != NULL)
-        text = arena_printf(arena, "%s --coordinator '%s'", text, command->connection.coordinator);
-    if (command->connection.token_file != NULL)
-        text = arena_printf(arena, "%s --token-file '%s'", text, command->connection.token_file);
+    text = arena_printf(arena, "%s%s", text, verb_connection_text(&command->connection, arena));
+    if (command->revision != NULL)
+        text = arena_printf(arena, "%s --rev '%s'", text, command->revision);
+    for (size_t i = 0; i < command->requirements.count; i++)
+        text = arena_printf(arena, "%s --require '%s'", text, command->requirements.at[i]);
     return text;
+}
+
+/* How to look at the run afterwards; "" where nothing of it lasts, or it is not in this directory.
+ */
+static const char *show_command(const struct run_command *command, const struct place *place,
+                                struct arena *arena)
+{
+    CLEANUP(mem_freep) char *here = realpath(".", NULL);
+
+    if (place->local != NULL && (local_why_temporary(place->local) != NULL || here == NULL ||
+                                 strcmp(local_project_dir(place->local), here) != 0))
+        return "";
+    return arena_printf(arena, "muster show%s", verb_connection_text(&command->connection, arena));
 }
 
 static enum status finish(const struct run_command *command, const struct place *place, int64_t run,
@@ -301,7 +316,9 @@ static enum status finish(const struct run_command *command, const struct place 
 
     if (status != STATUS_OK)
         return status;
-    progress_summary(progress, &report, rerun_prefix(command, arena));
+    const struct progress_commands commands = {rerun_prefix(command, arena),
+                                               show_command(command, place, arena)};
+    progress_summary(progress, &report, &commands);
     status = save_report(place->api, run, "junit", command->junit, err);
     if (status == STATUS_OK)
         status = save_report(place->api, run, "json", command->json, err);

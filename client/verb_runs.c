@@ -25,7 +25,8 @@ static const struct option_row rows[] = {
 static const struct option_table table = {
     .program = "muster runs",
     .summary = "Lists runs, the newest first.",
-    .description = "Prints one line a run: number, state, counts, name and when it was submitted.",
+    .description = "Prints one line a run: number, state, counts, name and when it was "
+                   "submitted.\n\n" VERB_READS_HERE,
     .rows = rows,
     .row_count = COUNT_OF(rows),
 };
@@ -67,16 +68,16 @@ static int run_runs(int argc, char *const *argv)
     struct option_list operands;
     struct terminal terminal;
     struct run_list list = {0};
+    struct reading reading;
     struct error err;
     int exit = EXIT_PASSED;
 
     if (!verb_parse(&verb_runs, argc, argv, &arena, &options, &operands, &exit))
         return exit;
-    struct api *api = verb_connect(&options.connection, &exit);
-    if (api == NULL)
+    if (!verb_reading_open(&options.connection, &reading, &exit))
         return exit;
-    enum status status = api_runs(api, options.limit, &arena, &list, &err);
-    api_free(api);
+    enum status status = api_runs(reading.api, options.limit, &arena, &list, &err);
+    verb_reading_release(&reading);
     if (status != STATUS_OK)
         return verb_fail(verb_exit_of(status), &err);
 

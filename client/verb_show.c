@@ -22,7 +22,7 @@ static const struct option_table table = {
         "Without TEST: state, counts, notes, problems and the tests that did not pass.  TEST is an "
         "id, or "
         "a glob over ids: each attempt is shown with what it printed, the worker it ran in "
-        "and its place in that worker's order.",
+        "and its place in that worker's order.\n\n" VERB_READS_HERE,
     .rows = rows,
     .row_count = COUNT_OF(rows),
 };
@@ -109,6 +109,7 @@ static int run_show(int argc, char *const *argv)
     struct option_list operands;
     struct terminal terminal;
     struct run_report report = {0};
+    struct reading reading;
     struct error err;
     int64_t run = 0;
     int exit = EXIT_PASSED;
@@ -120,13 +121,12 @@ static int run_show(int argc, char *const *argv)
     operands.count = operands.count == 2 ? 1 : operands.count;
     if (!verb_run_number(&verb_show, &operands, &run, &exit))
         return exit;
-    struct api *api = verb_connect(&options.connection, &exit);
-    if (api == NULL)
+    if (!verb_reading_open(&options.connection, &reading, &exit))
         return exit;
 
-    enum status status = pattern == NULL ? api_report(api, run, "text", &text, &err)
-                                         : report_read(api, run, &arena, &report, &err);
-    api_free(api);
+    enum status status = pattern == NULL ? api_report(reading.api, run, "text", &text, &err)
+                                         : report_read(reading.api, run, &arena, &report, &err);
+    verb_reading_release(&reading);
     if (status != STATUS_OK)
         return verb_fail(verb_exit_of(status), &err);
     terminal_init(&terminal, stdout);

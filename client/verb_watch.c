@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "client/follow.h"
+#include "client/report_read.h"
 #include "client/verb_common.h"
 
 struct watch_options {
@@ -17,11 +18,28 @@ static const struct option_table table = {
     .operands = "RUN",
     .summary = "Shows a run while it goes on.",
     .description =
-        "Prints failures as they come and the progress, and ends with the run's own exit status.  "
+        "Prints failures as they come and the progress, and ends as `muster run` does: with the "
+        "line that accounts for every test, and the run's own exit status.  "
         "A run stays alive while somebody watches it; Ctrl-C leaves it without cancelling.",
     .rows = rows,
     .row_count = COUNT_OF(rows),
 };
+
+static enum status summarize(struct api *api, const struct connection_options *connection,
+                             int64_t run, struct progress *progress, struct arena *arena,
+                             struct error *err)
+{
+    struct run_report report;
+    enum status status = report_read(api, run, arena, &report, err);
+
+    if (status != STATUS_OK)
+        return status;
+    const char *typed = verb_connection_text(connection, arena);
+    const struct progress_commands commands = {arena_printf(arena, "muster run%s", typed),
+                                               arena_printf(arena, "muster show%s", typed)};
+    progress_summary(progress, &report, &commands);
+    return STATUS_OK;
+}
 
 static int run_watch(int argc, char *const *argv)
 {
@@ -44,6 +62,8 @@ static int run_watch(int argc, char *const *argv)
     const struct follow follow = {.api = api, .run = run, .progress = &progress};
     enum status status = follow_run(&follow, &exit, &err);
     progress_clear(&progress);
+    if (status == STATUS_OK && follow_interrupts() == 0)
+        status = summarize(api, &options.connection, run, &progress, &arena, &err);
     api_free(api);
     return status == STATUS_OK ? exit : verb_fail(verb_exit_of(status), &err);
 }

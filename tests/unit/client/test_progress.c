@@ -27,6 +27,8 @@ static struct progress progress_to(char **text, size_t *len)
     return progress;
 }
 
+static const struct progress_commands commands = {.run = "muster run", .show = "muster show"};
+
 Test(progress, in_ci_a_line_comes_now_and_then_and_at_each_change)
 {
     char *text = NULL;
@@ -62,9 +64,9 @@ Test(progress, what_the_run_waits_for_is_said_once)
     progress_show(&progress, &view, 500);
     cr_assert_eq(fclose(progress.terminal.out), 0);
 
-    char *first = strstr(text, "waiting: no agent has connected");
+    char *first = strstr(text, "no agent has connected\n");
     cr_assert_not_null(first);
-    cr_assert_null(strstr(first + 1, "waiting: "));
+    cr_assert_null(strstr(first + 1, "no agent has connected\n"));
     free(text);
 }
 
@@ -106,12 +108,13 @@ Test(progress, the_summary_accounts_for_every_test_and_says_how_to_run_the_failu
     struct run_report report = {.run = &view, .tests = tests, .tests_count = 2};
 
     counts = (struct run_counts){.collected = 2, .passed = 1, .error = 1};
-    progress_summary(&progress, &report, "muster run");
+    progress_summary(&progress, &report, &commands);
     cr_assert_eq(fclose(progress.terminal.out), 0);
     cr_assert_not_null(
         strstr(text, "collected 2 = 1 passed + 0 failed + 1 errors, 0 unaccounted\n"), "%s", text);
-    cr_assert_not_null(strstr(text, "run the failures again: muster run --only 'bad'\n"), "%s",
-                       text);
+    cr_assert_not_null(strstr(text, "what a test printed: muster show 7 'bad'\n"
+                                    "run the failures again: muster run --only 'bad'\n"),
+                       "%s", text);
     free(text);
 }
 
@@ -125,9 +128,29 @@ Test(progress, an_id_that_a_shell_would_misread_is_not_pasted)
     struct run_report report = {.run = &view, .tests = tests, .tests_count = 1};
 
     counts = (struct run_counts){.collected = 1, .failed = 1};
-    progress_summary(&progress, &report, "muster run");
+    progress_summary(&progress, &report, &commands);
     cr_assert_eq(fclose(progress.terminal.out), 0);
     cr_assert_not_null(strstr(text, "run the failures again: muster run --failed-of 7\n"), "%s",
                        text);
+    free(text);
+}
+
+Test(progress, a_problem_that_came_again_is_told_once)
+{
+    char *text = NULL;
+    size_t len = 0;
+    struct progress progress = progress_to(&text, &len);
+    struct run_view view = view_of(RUN_ENDED);
+    struct problem_view problems[] = {{.agent = "a", .stage = "collect", .text = "no Django"},
+                                      {.agent = "b", .stage = "collect", .text = "no Django"},
+                                      {.agent = "a", .stage = "collect", .text = "no disk"}};
+    struct run_report report = {.run = &view, .problems = problems, .problems_count = 3};
+
+    progress_summary(&progress, &report, &commands);
+    cr_assert_eq(fclose(progress.terminal.out), 0);
+    char *first = strstr(text, "no Django");
+    cr_assert_not_null(first);
+    cr_assert_null(strstr(first + 1, "no Django"), "%s", text);
+    cr_assert_not_null(strstr(text, "no disk"), "%s", text);
     free(text);
 }
