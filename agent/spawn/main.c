@@ -343,7 +343,7 @@ int main(int argc, char **argv)
     if (!spawn_options_read(&options, argc, argv, &wrong)) {
         if (fcntl(SPAWN_STATUS_FD, F_GETFD) < 0) { /* a person has started it */
             (void)fprintf(stderr,
-                          "muster-spawn: '%s' is wrong; only muster-agent starts this program\n",
+                          "muster-spawn: wrong use (%s); only muster-agent starts this program\n",
                           wrong);
             return EXIT_USAGE;
         }
