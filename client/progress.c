@@ -123,6 +123,7 @@ void progress_show(struct progress *progress, const struct run_view *view, int64
         terminal_print_foreign(&progress->terminal, view->reason, 0);
     }
     if (progress->terminal.is_live) {
+        terminal_measure(&progress->terminal);
         show_live(progress, view, now_ms);
         return;
     }

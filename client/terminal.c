@@ -24,9 +24,17 @@ static bool is_terminal(FILE *out)
     return isatty(fileno(out)) == 1 && (term == NULL || strcmp(term, "dumb") != 0);
 }
 
-void terminal_init(struct terminal *terminal, FILE *out)
+void terminal_measure(struct terminal *terminal)
 {
     struct winsize size = {0};
+
+    terminal->columns = ioctl(fileno(terminal->out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0
+                            ? size.ws_col
+                            : COLUMNS_DEFAULT;
+}
+
+void terminal_init(struct terminal *terminal, FILE *out)
+{
     const char *no_colour = getenv("NO_COLOR"); // NOLINT(concurrency-mt-unsafe): one thread
 
     terminal->out = out;
@@ -34,9 +42,7 @@ void terminal_init(struct terminal *terminal, FILE *out)
     terminal->has_colour = is_terminal(out) || is_set("CLICOLOR_FORCE") || is_set("FORCE_COLOR");
     if (no_colour != NULL && *no_colour != '\0')
         terminal->has_colour = false;
-    terminal->columns = ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0
-                            ? size.ws_col
-                            : COLUMNS_DEFAULT;
+    terminal_measure(terminal);
 }
 
 const char *terminal_start(const struct terminal *terminal, enum colour colour)

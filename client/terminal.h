@@ -20,6 +20,9 @@ struct terminal {
 
 void terminal_init(struct terminal *terminal, FILE *out);
 
+/* Looks at the width again: a person may have changed it. */
+void terminal_measure(struct terminal *terminal);
+
 /* The sequence that starts a colour, and the one that ends it; "" without colour. */
 const char *terminal_start(const struct terminal *terminal, enum colour colour);
 const char *terminal_end(const struct terminal *terminal);
