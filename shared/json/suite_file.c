@@ -479,12 +479,12 @@ static enum status read_setup(const struct reader *reader, const struct place *p
 /* clang-format off */
 static const struct key database_keys[] = {
     {"engine",  key_text, DATABASE_AT(engine),  .min = 1, .max = NAME_BYTES_MAX},
-    {"version", key_text, DATABASE_AT(version), .min = 1, .max = NAME_BYTES_MAX},
     {"name",    key_text, DATABASE_AT(name),    .min = 1, .max = NAME_BYTES_MAX},
     {"setup",   .read = read_setup},
     {"fresh",   key_enum, DATABASE_AT(fresh),   .names = &suite_fresh_names},
     {"memory",  key_bool, DATABASE_AT(memory)},
     {"mirror",  key_text, DATABASE_AT(mirror),  .min = 1, .max = NAME_BYTES_MAX},
+    {"version",     .not_built = "a database server of that version"},
     {"fingerprint", .not_built = "the image is named by a hash that the driver computes"},
     {"incremental", .not_built = "starting from a nearer image"},
     {"check",       .not_built = "a command that refuses a stale image"},
