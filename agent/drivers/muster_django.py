@@ -10,6 +10,7 @@ run_suite (muster_suite.py).  Django 3.2 and later; a runner must be a DiscoverR
 """
 import collections
 import faulthandler
+import importlib.util
 import logging
 import os
 import runpy
@@ -299,6 +300,9 @@ def work(session):
     sys.path.insert(0, os.getcwd() if module else os.path.dirname(os.path.abspath(target)))
     if not faulthandler.is_enabled():
         faulthandler.enable()
+    if importlib.util.find_spec("django") is None:
+        session.fatal("start", "there is no Django in %s; name your project's Python in the suite "
+                      "file, such as 'command: [.venv/bin/python, manage.py]'" % sys.executable)
     DjangoHook(session, Databases(session))
     if module:
         runpy.run_module(target, run_name="__main__", alter_sys=True)

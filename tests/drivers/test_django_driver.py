@@ -401,6 +401,21 @@ class WithoutDatabases(ProjectTestCase):
 
 
 class Refusals(ProjectTestCase):
+    def test_a_python_without_django_is_named_and_the_key_that_names_another(self):
+        root = self.project()
+        python = os.path.join(root, "bare-python")
+        with open(python, "w") as file:
+            file.write("#!/bin/sh\nexec '%s' -S \"$@\"\n" % sys.executable)
+        os.chmod(python, 0o755)
+        worker = play.Worker("django", root, [python, "manage.py"], mode="collect", databases=())
+        self.addCleanup(worker.release)
+
+        text = worker.until("fatal")[-1]["text"]
+
+        self.assertIn("there is no Django in " + sys.executable, text)
+        self.assertIn("command: [", text)
+        self.assertNotIn("Traceback", text)
+
     def test_a_debugger_has_no_terminal(self):
         root = self.project()
 
