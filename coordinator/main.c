@@ -156,6 +156,12 @@ static void fulfil(const struct option_table *table, enum option_wish wish)
         (void)printf("muster-coordinator %s\n", MUSTER_VERSION);
 }
 
+/* A token file that is refused, an address that is too open: the command line is to be mended. */
+static int exit_status_of(enum status status)
+{
+    return status == STATUS_INVALID || status == STATUS_FORBIDDEN ? EXIT_USAGE : EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
     struct arena arena = ARENA_INIT;
@@ -171,7 +177,7 @@ int main(int argc, char **argv)
         fulfil(coordinator_options(settings.verb), wish);
     } else if (run_verb(&settings, &err) != STATUS_OK) {
         (void)fprintf(stderr, "muster-coordinator: %s\n", err.text);
-        exit_status = EXIT_FAILED;
+        exit_status = exit_status_of(err.status);
     }
     arena_release(&arena);
     return exit_status;

@@ -40,6 +40,17 @@ static unsigned right_of(const char *name)
     return RIGHT_NONE;
 }
 
+/* The last of the rights that would do: "read" where "submit" does as well. */
+static const char *right_name(unsigned rights)
+{
+    const char *name = "";
+
+    for (size_t i = 0; i < COUNT_OF(right_names); i++)
+        if ((rights & right_names[i].right) != 0)
+            name = right_names[i].name;
+    return name;
+}
+
 /* "submit,read" to a set; RIGHT_NONE when one of them is unknown. */
 static unsigned rights_of(char *names)
 {
@@ -190,7 +201,8 @@ static enum status check_token(const struct access *access, const char *authoriz
     if (held == RIGHT_NONE)
         return error_set(err, STATUS_UNAUTHORISED, "the token is not known");
     if ((held & rights) == 0)
-        return error_set(err, STATUS_FORBIDDEN, "the token has not the right to do this");
+        return error_set(err, STATUS_FORBIDDEN, "the token has not the right '%s'",
+                         right_name(rights));
     return STATUS_OK;
 }
 

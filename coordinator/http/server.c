@@ -134,9 +134,9 @@ static enum status open_listener(struct server *server, struct error *err)
 
     enum status status;
     if (!access_has_tokens(server->access) && !is_loopback(where->ai_addr))
-        status = error_set(err, STATUS_FORBIDDEN,
-                           "listening on '%s' needs a token file: who can submit runs commands",
-                           address);
+        status = error_set(
+            err, STATUS_FORBIDDEN,
+            "listening on '%s' needs --token-file FILE: who can submit runs commands", address);
     else
         status = bind_and_listen(server, where, err);
     freeaddrinfo(where);

@@ -101,6 +101,17 @@ class Statuses(IntegrationTest):
         self.assertEqual(client.wait(60), 130, rest)
         self.assertIn("interrupted", rest)
 
+    def test_a_coordinator_that_would_be_too_open_is_2_and_says_what_is_missing(self):
+        public = self.dir / "tokens"
+        public.write_text("a" * 64)
+        public.chmod(0o644)
+        for args, sentence in ((("--listen", "0.0.0.0:0"), "needs --token-file"),
+                               (("--listen", "127.0.0.1:0", "--token-file", str(public)), "chmod 600")):
+            done = subprocess.run([str(BIN / "muster-coordinator"), "--data", str(self.dir / "data"), *args], env=self.env,
+                                  capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(sentence, done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -79,6 +79,27 @@ Test(access, a_token_gives_its_rights_and_no_others)
     access_free(access);
 }
 
+Test(access, a_refusal_names_the_right_that_is_missing)
+{
+    static const struct {
+        unsigned rights;
+        const char *name;
+    } cases[] = {
+        {RIGHT_SUBMIT, "'submit'"},
+        {RIGHT_READ | RIGHT_SUBMIT, "'read'"},
+    };
+    const struct access_claim claim = {.authorization = "Bearer " WORK, .host = "ci.example.org"};
+    struct access *access;
+    struct error err = {.text = ""};
+
+    cr_assert_eq(load(tokens, 0600, &access, &err), STATUS_OK, "%s", err.text);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        cr_expect_eq(access_check(access, &claim, cases[i].rights, &err), STATUS_FORBIDDEN);
+        cr_expect_not_null(strstr(err.text, cases[i].name), "%s", err.text);
+    }
+    access_free(access);
+}
+
 Test(access, a_bad_file_is_refused_and_never_shown)
 {
     static const struct {
