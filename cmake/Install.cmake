@@ -1,7 +1,9 @@
 # What an installation holds beside the programs, which their own folders install.
 install(DIRECTORY schemas/ DESTINATION ${CMAKE_INSTALL_DATADIR}/muster/schemas
         PATTERN examples EXCLUDE)
-install(FILES README.md LICENSE CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# With the documents, so that the links of README.md lead somewhere there too.
+install(FILES README.md LICENSE CHANGELOG.md CONTRIBUTING.md SECURITY.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN __pycache__ EXCLUDE)
 
 # The manual pages come from the programs' own option tables.
 function(manual_page page)
@@ -22,6 +24,9 @@ foreach(program IN ITEMS muster-coordinator muster-agent)
   if(TARGET ${program})
     manual_page(${program} COMMAND ${program})
   endif()
+endforeach()
+foreach(verb IN ITEMS backup prune)
+  manual_page(muster-coordinator-${verb} COMMAND muster-coordinator ${verb})
 endforeach()
 get_property(pages GLOBAL PROPERTY MUSTER_PAGES)
 add_custom_target(manual_pages ALL DEPENDS ${pages})
