@@ -14,8 +14,8 @@ static_assert(SYNC_INTERVAL_MS + 2 * SYNC_ANSWER_MS + 3 * SYNC_BACKOFF_MS < LEAS
               "two lost syncs are survivable");
 
 /* A lease or a slot without its group, a label with its name and value all escaped. */
-#define SYNC_ROW_BYTES   128
-#define SYNC_LABEL_BYTES (6 * NAME_BYTES_MAX + 16)
+#define SYNC_ROW_BYTES   ((size_t)128)
+#define SYNC_LABEL_BYTES ((size_t)6 * NAME_BYTES_MAX + 16)
 static_assert(SYNC_EVENTS_BYTES_MAX + SYNC_GROUPS_BYTES_MAX +
                       (LEASES_PER_SYNC_MAX + SLOTS_PER_AGENT_MAX) * SYNC_ROW_BYTES +
                       LABELS_MAX * SYNC_LABEL_BYTES <

@@ -9,9 +9,10 @@
  *
  *     history    by phase; unknown groups first, then the longest first; groups together
  *     listed     as the driver listed them
- *     reverse    exactly the other way round
- *     shuffle    by phase; groups shuffled, and the tests inside each
- *     start-at   all before it in that order is dropped */
+ *     reverse    by phase; inside each the other way round, as unittest runners mean it: a test of
+ * a later phase may leave behind in its process what one of an earlier never meets shuffle    by
+ * phase; groups shuffled, and the tests inside each start-at   all before it in that order is
+ * dropped */
 
 struct draft {
     const struct run *run;
@@ -247,14 +248,30 @@ static void shuffle(struct draft *draft)
         shuffle_tests(&dice, &draft->order[place], bundles[i].count);
 }
 
+struct backward {
+    int64_t phase;
+    int64_t number;
+};
+
+static int compare_backward(const void *a, const void *b)
+{
+    const struct backward *left = a;
+    const struct backward *right = b;
+
+    if (left->phase != right->phase)
+        return left->phase < right->phase ? -1 : 1;
+    return left->number > right->number ? -1 : left->number < right->number;
+}
+
 static void reverse(struct draft *draft)
 {
-    for (size_t i = 0; i < draft->count / 2; i++) {
-        int64_t kept = draft->order[i];
+    CLEANUP(mem_freep) struct backward *tests = mem_alloc(draft->count * sizeof(*tests));
 
-        draft->order[i] = draft->order[draft->count - 1 - i];
-        draft->order[draft->count - 1 - i] = kept;
-    }
+    for (size_t i = 0; i < draft->count; i++)
+        tests[i] = (struct backward){draft->run->tests[draft->order[i] - 1].phase, draft->order[i]};
+    qsort(tests, draft->count, sizeof(*tests), compare_backward);
+    for (size_t i = 0; i < draft->count; i++)
+        draft->order[i] = tests[i].number;
 }
 
 static void put_in_order(struct draft *draft)

@@ -188,7 +188,7 @@ Test(databases, a_template_is_built_once_for_all_who_ask)
     struct template_plan plan = {.run = 1, .tree_dir = dir, .suite = &suite};
     struct answer first = {0};
     struct answer second = {0};
-    struct stat stat_;
+    struct stat info;
     char built[128];
 
     databases_build(databases, &plan, on_answer, &first);
@@ -198,8 +198,8 @@ Test(databases, a_template_is_built_once_for_all_who_ask)
     cr_assert_eq(first.status, STATUS_OK, "%s", first.text);
     cr_assert_eq(build(1, &suite).status, STATUS_OK);
     (void)snprintf(built, sizeof(built), "%s/built", dir);
-    cr_assert_eq(stat(built, &stat_), 0);
-    cr_assert_eq(stat_.st_size, 1, "the set-up ran once");
+    cr_assert_eq(stat(built, &info), 0);
+    cr_assert_eq(info.st_size, 1, "the set-up ran once");
     cr_assert_not_null(databases_hash(databases, 1, "default"));
     databases_forget_run(databases, 1);
     cr_assert_null(databases_hash(databases, 1, "default"));

@@ -45,13 +45,13 @@ Test(copy, every_means_gives_the_same_bytes)
         for (int means = 0; means < COPY_MEANS_COUNT; means++) {
             CLEANUP(mem_freep) char *to = mem_printf("%s/to-%zu-%d", dir, i, means);
             char hash[HASH_HEX_SIZE];
-            struct stat stat_;
+            struct stat info;
             cr_assert_eq(copy_file(from, to, 0600, (enum copy_means)means, &err), STATUS_OK, "%s",
                          err.text);
             cr_assert_eq(hash_file(to, hash, &err), STATUS_OK);
             cr_assert_str_eq(hash, wanted);
-            cr_assert_eq(stat(to, &stat_), 0);
-            cr_assert_eq(stat_.st_mode & 0777, 0600);
+            cr_assert_eq(stat(to, &info), 0);
+            cr_assert_eq(info.st_mode & 0777, 0600);
         }
     }
 }

@@ -12,7 +12,7 @@ static struct arena arena;
 
 static void setup(void)
 {
-    output_init(&splitter, 1024 * 1024);
+    output_init(&splitter, INT64_C(1024) * 1024);
     arena_init(&arena);
 }
 
@@ -52,14 +52,9 @@ Test(worker_output, marks_are_cut_out_wherever_a_read_splits_them)
 Test(worker_output, what_only_looks_like_a_mark_is_output)
 {
     static const char *const cases[] = {
-        "\x1e",
-        "\x1eMUSTER \x1f",
-        "\x1eMUSTER x\x1f",
-        "\x1eMUSTER 12",
-        "\x1eMUST",
-        "\x1eMUSTER 99999999999999999999\x1f",
-        "a\x1f"
-        "b",
+        "\x1e",          "\x1eMUSTER \x1f", "\x1eMUSTER x\x1f",
+        "\x1eMUSTER 12", "\x1eMUST",        "\x1eMUSTER 99999999999999999999\x1f",
+        "a\037b",
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

@@ -319,7 +319,7 @@ Test(workers, a_flood_neither_delays_results_nor_takes_memory)
     workers_kill(stage.workers, 1, true);
     cr_assert_not_null(stage_wait(&stage, INPUT_WORKER_GONE));
     (void)getrusage(RUSAGE_SELF, &after);
-    cr_assert_lt(after.ru_maxrss - before.ru_maxrss, 16 * 1024, "KiB");
+    cr_assert_lt(after.ru_maxrss - before.ru_maxrss, 16L * 1024, "KiB");
 }
 
 Test(workers, a_driver_that_does_not_read_is_ended_not_waited_for)
@@ -362,9 +362,9 @@ Test(workers, a_worker_sees_neither_the_agents_files_nor_the_templates)
 
 Test(workers, an_image_for_memory_is_shown_where_the_rest_is_hidden)
 {
-    const char *driver[] = {"/bin/sh", "-c",
-                            "cat templates/run-1/a.sqlite3; ls templates/run-1;"
-                            " echo y 2>&1 >templates/run-1/a.sqlite3 || echo refused"};
+    static const char script[] = "cat templates/run-1/a.sqlite3; ls templates/run-1;"
+                                 " echo y 2>&1 >templates/run-1/a.sqlite3 || echo refused";
+    const char *driver[] = {"/bin/sh", "-c", script};
     struct suite suite = {.name = "s",
                           .driver = SUITE_DRIVER_COMMAND,
                           .driver_command = driver,
