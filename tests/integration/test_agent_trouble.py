@@ -84,7 +84,7 @@ class AgentTrouble(IntegrationTest):
         self.assertEqual(count_line(report), (90, 90))
 
     def test_what_a_step_prints_may_be_cut_inside_a_character(self):
-        # Whatever the length of the words before it, one of the four cuts falls inside.
+        # A character has two bytes: one of the two cuts falls inside.
         for shift in range(2):
             step = "prepare: [[python3, -c, 'print(\"x\" * %d + chr(233) * 2000); raise SystemExit(4)']]\n" % shift
             where = self.suite(unittest_suite("cut", PASSES, step), "cut%d" % shift)
@@ -98,7 +98,8 @@ class AgentTrouble(IntegrationTest):
         (self.dir / "agent").mkdir()
         small = "mount -t tmpfs -o size=200k none '%s' && mount -t tmpfs -o size=64k none /dev/shm && exec \"$@\"" % (
             self.dir / "agent")
-        agent = self.agent(self.fleet.url, prefix=["unshare", "-m", "--propagation", "private", "sh", "-c", small, "sh"])
+        private = ["unshare", "-m", "--propagation", "private", "sh", "-c", small, "sh"]
+        agent = self.agent(self.fleet.url, prefix=private)
         self.assertEqual(self.muster("run", *self.on_fleet(), cwd=where), 3, self.said)
         self.assertIn("No space left on device", self.said)
         self.assertLeaves(agent, signal.SIGTERM)

@@ -112,7 +112,8 @@ class ClientTrouble(IntegrationTest):
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 200, 0, 0))
         env = {**self.env, "TERM": "xterm"}
         env.pop("CI", None)
-        client = subprocess.Popen([str(BIN / "muster"), "run"], cwd=where, env=env, stdin=theirs, stdout=theirs, stderr=theirs)
+        client = subprocess.Popen([str(BIN / "muster"), "run"], cwd=where, env=env, stdin=theirs, stdout=theirs,
+                                  stderr=theirs)
         os.close(theirs)
         said, narrow_from = b"", None
         while True:
@@ -137,7 +138,8 @@ class ClientTrouble(IntegrationTest):
                 (["rn"], "did you mean 'run'?"), (["run", "--wrkers", "2"], "did you mean '--workers'?"),
                 (["run", "--order", "shuffle:x"], "the seed 'x'"), (["run", "--timeout", "5"], "such as 30s"),
                 (["run", "--detach"], "--coordinator URL"), (["run", "-f", "nowhere.yml"], "nowhere.yml"),
-                (["run", "--coordinator", "ftp://x"], "http or https"), (["run", "--label", "x"], "'x' is not NAME=TEXT"),
+                (["run", "--coordinator", "ftp://x"], "http or https"),
+                (["run", "--label", "x"], "'x' is not NAME=TEXT"),
                 (["show"], "needs the number of one run"), (["runs"], "--coordinator URL"),
                 (["report", "1", "--format", "pdf"], "junit, json, text")):
             with self.subTest(args=args):
