@@ -88,22 +88,60 @@ static enum status complete_dir(const char *dir, const struct tree_state *state,
     return STATUS_OK;
 }
 
-/* Where the suite's directory lies in its repository. */
-static enum status find_subdir(const char *dir, struct arena *arena, const char **out_subdir,
-                               struct error *err)
+/* One line that git answers, without its end. */
+static enum status ask_git(const char *dir, const char *const *argv, struct arena *arena,
+                           const char **out_line, struct error *err)
 {
     CLEANUP(buffer_release) struct buffer text;
-    const char *const argv[] = {"rev-parse", "--show-prefix", NULL};
     const struct git_call call = {.dir = dir, .argv = argv, .timeout_ms = GIT_MS, .lock_fd = -1};
 
     buffer_init(&text, PATH_MAX);
     enum status status = git_call(&call, &text, err);
     if (status != STATUS_OK)
         return status;
-    while (text.len > 0 && (text.at[text.len - 1] == '\n' || text.at[text.len - 1] == '/'))
+    while (text.len > 0 && text.at[text.len - 1] == '\n')
         text.at[--text.len] = '\0';
-    *out_subdir = arena_strdup(arena, text.at);
+    *out_line = arena_strndup(arena, text.at, text.len);
     return STATUS_OK;
+}
+
+/* Where the suite's directory lies in its repository. */
+static enum status find_subdir(const char *dir, struct arena *arena, const char **out_subdir,
+                               struct error *err)
+{
+    const char *const argv[] = {"rev-parse", "--show-prefix", NULL};
+    const char *prefix = "";
+    enum status status = ask_git(dir, argv, arena, &prefix, err);
+
+    if (status != STATUS_OK)
+        return status;
+    size_t len = strlen(prefix);
+    *out_subdir = arena_strndup(arena, prefix, len > 0 && prefix[len - 1] == '/' ? len - 1 : len);
+    return STATUS_OK;
+}
+
+static bool is_full_hash(const char *text)
+{
+    size_t len = strlen(text);
+
+    return (len == 40 || len == 64) && strspn(text, "0123456789abcdef") == len;
+}
+
+/* Agents are told full hashes: a branch moves, and each clone has its own.  A hash that the client
+ * has not fetched is the agents' business. */
+static enum status find_revision(const char *dir, const char *revision, struct arena *arena,
+                                 const char **out_revision, struct error *err)
+{
+    const char *commit = arena_printf(arena, "%s^{commit}", revision);
+    const char *const argv[] = {"rev-parse",        "--verify", "--quiet",
+                                "--end-of-options", commit,     NULL};
+
+    *out_revision = revision;
+    if (is_full_hash(revision) || ask_git(dir, argv, arena, out_revision, err) == STATUS_OK)
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID,
+                     "--rev: no revision '%s' in '%s'; fetch it first, or give its full hash",
+                     revision, dir);
 }
 
 static enum status complete_git(const char *dir, const char *revision,
@@ -119,8 +157,11 @@ static enum status complete_git(const char *dir, const char *revision,
                          "source.git: the tree in '%s' has changes that are not committed; commit "
                          "them, or name a revision with --rev",
                          dir);
-    source->revision = revision != NULL ? revision : arena_strdup(arena, state->revision);
-    return find_subdir(dir, arena, &source->subdir, err);
+    enum status status = STATUS_OK;
+    source->revision = arena_strdup(arena, state->revision);
+    if (revision != NULL)
+        status = find_revision(dir, revision, arena, &source->revision, err);
+    return status == STATUS_OK ? find_subdir(dir, arena, &source->subdir, err) : status;
 }
 
 enum status submission_complete(const char *suite_path, const char *revision, struct arena *arena,

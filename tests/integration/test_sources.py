@@ -58,6 +58,18 @@ class Sources(IntegrationTest):
         self.assertEqual(self.muster("run", *self.on_fleet(), cwd=where), 3, self.said)
         self.assertIn("cannot fetch", self.said)
 
+    def test_a_revision_is_named_as_git_names_it_also_beside_uncommitted_changes(self):
+        where = self.dir / "repository"
+        where.mkdir()
+        self.git(where, "init", "-q", ".")
+        self.commit(where, "one")
+        self.commit(where, "two")
+        self.write(where, "three")
+        self.start_fleet(self.dir, agents=1)
+        self.run_suite(where, "--rev", "HEAD~1", *self.on_fleet(), expect=0)
+        self.assertEqual(self.muster("run", "--rev", "HEAD~9", *self.on_fleet(), cwd=where), 2, self.said)
+        self.assertIn("no revision 'HEAD~9'", self.said)
+
     def test_a_directory_outside_of_the_source_root_is_refused(self):
         inside = self.dir / "inside"
         inside.mkdir()
