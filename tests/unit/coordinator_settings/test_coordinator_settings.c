@@ -77,7 +77,8 @@ Test(coordinator_settings, an_age_is_in_days_or_a_duration)
     static const struct {
         const char *age;
         int64_t ms;
-    } cases[] = {{"30d", INT64_C(30) * 24 * 3600 * 1000}, {"12h", INT64_C(12) * 3600 * 1000}, {"0d", 0}};
+    } cases[] = {
+        {"30d", INT64_C(30) * 24 * 3600 * 1000}, {"12h", INT64_C(12) * 3600 * 1000}, {"0d", 0}};
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct reading reading;
