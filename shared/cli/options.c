@@ -1,5 +1,6 @@
 #include "shared/cli/options.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -272,7 +273,9 @@ static void print_man_row(const struct option_row *row, FILE *out)
     if (row->letter != 0)
         (void)fprintf(out, " , Fl %c", row->letter);
     (void)fputc('\n', out);
-    print_man_text(row->help, out);
+    CLEANUP(mem_freep) char *sentence = mem_printf("%s.", row->help);
+    sentence[0] = (char)toupper((unsigned char)sentence[0]);
+    print_man_text(sentence, out);
     if (row->kind == OPTION_LIST)
         (void)fputs("It may be repeated.\n", out);
     if (row->otherwise != NULL)

@@ -170,5 +170,6 @@ Test(options, help_and_manual_page_come_from_the_rows)
     print_and_expect(options_print_help,
                      "  -n, --name TEXT         who (default nobody) [OPTIONS_TEST_NAME]\n");
     print_and_expect(options_print_man, ".It Fl -stop Ns Op = Ns Ar N\n");
+    print_and_expect(options_print_man, "\nHow many.\n");
     print_and_expect(options_print_man, "First.\n.Pp\nSecond.\n");
 }
