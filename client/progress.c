@@ -12,6 +12,10 @@
 /* Different problems told at the end. */
 #define SUMMARY_PROBLEMS_MAX 3
 
+/* An estimate knows what tests took in earlier runs, not that one hangs in this: "about 0.0 s"
+ * would stand there for as long as it does. */
+#define ESTIMATE_MS_MIN 1000
+
 /* Ids in the command that runs the failures again; past it the run's number does. */
 #define RERUN_IDS_MAX 10
 
@@ -67,7 +71,7 @@ static int compose_line(const struct run_view *view, int64_t elapsed_ms, char *l
     char left[TERMINAL_DURATION_SIZE] = "";
 
     terminal_duration(elapsed_ms, elapsed);
-    if (view->estimate_ms >= 0)
+    if (view->estimate_ms >= ESTIMATE_MS_MIN)
         terminal_duration(view->estimate_ms, left);
     if (view->state == RUN_COLLECTING)
         return snprintf(line, room, "[%s] collecting: %" PRId64 " tests so far, %" PRId64 " agents",

@@ -154,3 +154,24 @@ Test(progress, a_problem_that_came_again_is_told_once)
     cr_assert_not_null(strstr(text, "no disk"), "%s", text);
     free(text);
 }
+
+Test(progress, an_estimate_of_nothing_is_not_shown)
+{
+    static const struct {
+        int64_t estimate_ms;
+        bool is_shown;
+    } cases[] = {{-1, false}, {0, false}, {999, false}, {90000, true}};
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char *text = NULL;
+        size_t len = 0;
+        struct progress progress = progress_to(&text, &len);
+        struct run_view view = view_of(RUN_RUNNING);
+
+        view.estimate_ms = cases[i].estimate_ms;
+        progress_show(&progress, &view, 0);
+        cr_assert_eq(fclose(progress.terminal.out), 0);
+        cr_expect_eq(strstr(text, "about ") != NULL, cases[i].is_shown, "%s", text);
+        free(text);
+    }
+}
