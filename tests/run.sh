@@ -40,12 +40,26 @@ stage_asan() {
     build asan
     ctest --preset asan -j "$jobs" -LE 'slow|simulation|tidy'
     build/asan/bin/simulate --seeds 1..30 --agents 20 --tests 300 --faults 50
+    integration_under asan test_outcomes test_death
 }
 
-# Only what has threads.
+# Programs under a sanitizer write what they find to files, since their stderr is their log; any file is a failure.
+integration_under() { # PRESET TEST...
+    local preset=$1 found=$log/$1-findings
+    shift
+    mkdir -p "$found"
+    local options="log_path=$found/report:exitcode=66"
+    TSAN_OPTIONS=$options ASAN_OPTIONS=$options UBSAN_OPTIONS=$options:print_stacktrace=1 \
+        tests/integration/run.sh "build/$preset/bin" "$@"
+    if [ -n "$(ls "$found")" ]; then head -60 "$found"/*; return 1; fi
+}
+
+# What has threads: door and engine by themselves, then coordinator and agents as they are used.  Criterion's sandbox does not
+# start under this sanitizer, so these tests are programs of their own.
 stage_tsan() {
     build tsan
     ctest --preset tsan -j "$jobs" -L 'threads'
+    integration_under tsan test_outcomes test_sources test_death
 }
 
 stage_release() { build release; }
