@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "client/progress.h"
+#include "shared/base/check.h"
 
 static struct run_counts counts;
 
