@@ -71,16 +71,12 @@ static void block_signals(sigset_t *out_set)
 }
 
 static enum status serve_until_signal(const struct coordinator_settings *settings,
-                                      struct engine *engine, const sigset_t *signals,
-                                      struct error *err)
+                                      const struct server_settings *door, struct engine *engine,
+                                      const sigset_t *signals, struct error *err)
 {
-    const struct server_settings door = {.address = settings->address,
-                                         .port = settings->port,
-                                         .token_file = settings->token_file,
-                                         .data_dir = settings->data};
     struct server *server;
     int number = 0;
-    enum status status = server_start(&door, engine, &server, err);
+    enum status status = server_start(door, engine, &server, err);
 
     if (status != STATUS_OK)
         return status;
@@ -100,12 +96,22 @@ static enum status serve_until_signal(const struct coordinator_settings *setting
 
 static enum status serve(const struct coordinator_settings *settings, struct error *err)
 {
+    const struct server_settings door = {.address = settings->address,
+                                         .port = settings->port,
+                                         .token_file = settings->token_file,
+                                         .data_dir = settings->data};
     struct store *store;
     struct engine *engine;
     sigset_t signals;
 
+    /* What is refused for its command line has not raised the store's epoch. */
+    enum status status = server_check(&door, err);
+    if (status != STATUS_OK)
+        return status;
     block_signals(&signals);
-    enum status status = store_sqlite_open(settings->data, settings->pool, &store, err);
+    if (store_sqlite_caution() != NULL)
+        log_info("sqlite", "note=%s", log_quote(store_sqlite_caution()));
+    status = store_sqlite_open(settings->data, settings->pool, &store, err);
     if (status != STATUS_OK)
         return status;
     status = engine_start(store, settings->pool, &engine, err);
@@ -114,7 +120,7 @@ static enum status serve(const struct coordinator_settings *settings, struct err
         return status;
     }
     engine_keep_runs(engine, settings->keep_days * DAY_MS);
-    status = serve_until_signal(settings, engine, &signals, err);
+    status = serve_until_signal(settings, &door, engine, &signals, err);
     engine_stop(engine);
     return status;
 }

@@ -127,6 +127,7 @@ void agent_apply_gone(struct core *core, const struct fact_agent_gone *gone)
     CHECK(agent != NULL && agent->is_live && agent->leases == NULL);
     CHECK(agent->incarnation == gone->incarnation);
     gone_add(core, agent);
+    agent->gone = gone->reason;
     core->fleet_version++;
 }
 

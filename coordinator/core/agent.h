@@ -50,9 +50,10 @@ struct agent {
     char *name;
     int64_t incarnation;
     bool is_live;
-    int64_t acknowledged; /* events up to this seq are taken        */
-    int64_t sync_no;      /* of the last sync that changed anything */
-    struct label *labels; /* in the arena */
+    enum gone_reason gone; /* why, where it is not live */
+    int64_t acknowledged;  /* events up to this seq are taken        */
+    int64_t sync_no;       /* of the last sync that changed anything */
+    struct label *labels;  /* in the arena */
     size_t labels_count;
     struct arena arena;   /* of this incarnation */
     struct lease *leases; /* ascending token */

@@ -131,7 +131,7 @@ void view_run(const struct run *run, struct arena *arena, struct run_view *out_v
 static const char *agent_state(const struct agent *agent)
 {
     if (!agent->is_live)
-        return "lost";
+        return agent->gone == GONE_LEFT ? "left" : "lost";
     if (agent->is_draining)
         return "draining";
     return agent->leases != NULL ? "busy" : "idle";

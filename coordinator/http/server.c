@@ -115,16 +115,18 @@ static enum status bind_and_listen(struct server *server, const struct addrinfo 
     return STATUS_OK;
 }
 
-static enum status open_listener(struct server *server, struct error *err)
+/* Resolves the address and holds it against the tokens; *out_where is freed by freeaddrinfo. */
+static enum status find_address(const struct server_settings *settings, const struct access *access,
+                                struct addrinfo **out_where, struct error *err)
 {
-    const char *address = server->settings.address;
+    const char *address = settings->address;
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
                              .ai_family = AF_UNSPEC,
                              .ai_socktype = SOCK_STREAM};
     struct addrinfo *where = NULL;
     char port[8];
 
-    (void)snprintf(port, sizeof(port), "%u", server->settings.port);
+    (void)snprintf(port, sizeof(port), "%u", settings->port);
     if (strcmp(address, "localhost") == 0)
         address = "127.0.0.1";
     int failure = getaddrinfo(address, port, &hints, &where);
@@ -132,13 +134,39 @@ static enum status open_listener(struct server *server, struct error *err)
         return error_set(err, STATUS_INVALID, "cannot listen on '%s': %s", address,
                          gai_strerror(failure));
 
-    enum status status;
-    if (!access_has_tokens(server->access) && !is_loopback(where->ai_addr))
-        status = error_set(
-            err, STATUS_FORBIDDEN,
-            "listening on '%s' needs --token-file FILE: who can submit runs commands", address);
-    else
-        status = bind_and_listen(server, where, err);
+    if (!access_has_tokens(access) && !is_loopback(where->ai_addr)) {
+        freeaddrinfo(where);
+        return error_set(err, STATUS_FORBIDDEN,
+                         "listening on '%s' needs --token-file FILE: who can submit runs commands",
+                         address);
+    }
+    *out_where = where;
+    return STATUS_OK;
+}
+
+enum status server_check(const struct server_settings *settings, struct error *err)
+{
+    struct access *access = NULL;
+    struct addrinfo *where = NULL;
+    enum status status = access_load(settings->token_file, &access, err);
+
+    if (status != STATUS_OK)
+        return status;
+    status = find_address(settings, access, &where, err);
+    if (status == STATUS_OK)
+        freeaddrinfo(where);
+    access_free(access);
+    return status;
+}
+
+static enum status open_listener(struct server *server, struct error *err)
+{
+    struct addrinfo *where = NULL;
+    enum status status = find_address(&server->settings, server->access, &where, err);
+
+    if (status != STATUS_OK)
+        return status;
+    status = bind_and_listen(server, where, err);
     freeaddrinfo(where);
     return status;
 }

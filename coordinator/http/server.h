@@ -75,6 +75,10 @@ struct server_settings {
 /* 10,000 agents with two connections each.  The limit of open files may lower it. */
 #define CONNECTIONS_MAX 20000
 
+/* What can be known before anything is opened: is there a token file that can be used, and may one
+ * listen on the address without it?  Statuses as server_start. */
+enum status server_check(const struct server_settings *settings, struct error *err) MUST_USE;
+
 /* Listens and starts the threads.  The engine must outlive the server.
  *
  * STATUS_FORBIDDEN: not loopback, and no tokens.  STATUS_INVALID: the address or the

@@ -104,6 +104,9 @@ struct store {
 
 struct store *store_memory_new(void);
 
+/* What an operator should know of the SQLite library that is installed; NULL: nothing. */
+const char *store_sqlite_caution(void);
+
 /* Opens or makes DIR/muster.db.  STATUS_CONFLICT: another coordinator has it; STATUS_VERSION: a
  * newer schema; STATUS_INVALID: not a store of ours, or on a network file system (the text names
  * it). */

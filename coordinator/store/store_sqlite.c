@@ -20,6 +20,18 @@
 /* Between two looks for runs to delete, when there was none. */
 #define PRUNE_INTERVAL_MS ((int64_t)60 * 1000)
 
+/* The first release without the WAL-reset bug (sqlite.org/wal.html#walresetbug). */
+#define SQLITE_WITHOUT_WAL_RESET_BUG 3051003
+
+const char *store_sqlite_caution(void)
+{
+    if (sqlite3_libversion_number() >= SQLITE_WITHOUT_WAL_RESET_BUG)
+        return NULL;
+    return "this SQLite is older than 3.51.3 and has the WAL-reset bug; it cannot strike here, "
+           "since "
+           "one connection does every write and checkpoint";
+}
+
 /* ---- opening --------------------------------------------------------------------- */
 
 static int past_deadline(void *context)

@@ -111,6 +111,7 @@ class Statuses(IntegrationTest):
                                   capture_output=True, text=True, timeout=60)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(sentence, done.stderr)
+            self.assertFalse((self.dir / "data").exists(), "the store was not touched")
 
 
 if __name__ == "__main__":

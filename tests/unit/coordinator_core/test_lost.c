@@ -86,6 +86,15 @@ Test(lost, agents_are_shown_as_such)
     cr_assert_eq(stage.reply.agent_list.agents[0].silent_ms, AGENT_LOST_MS);
 }
 
+Test(lost, agents_are_not_those_that_left_in_order)
+{
+    player_play(&player, 50);
+    player.is_leaving = true;
+    cr_assert_not_null(player_sync(&player));
+    cr_assert_eq(stage_handle(&stage, &(struct command){.kind = COMMAND_AGENTS}), STATUS_OK);
+    cr_assert_str_eq(stage.reply.agent_list.agents[0].state, "left");
+}
+
 Test(lost, work_ends_on_another_agent)
 {
     struct player other;
