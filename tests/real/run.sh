@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if [ "${1:-}" = --part ]; then
-    tests/real/django.sh --part serial listed shuffle:42 kill:7
+    tests/real/django.sh --part serial listed kill:7
     tests/real/unittest.sh --part
 else
     tests/real/django.sh
