@@ -134,7 +134,6 @@ static enum status find_address(const struct server_settings *settings, const st
         return error_set(err, STATUS_INVALID, "cannot listen on '%s': %s", address,
                          gai_strerror(failure));
 
-    CHECK(where != NULL);
     if (!access_has_tokens(access) && !is_loopback(where->ai_addr)) {
         freeaddrinfo(where);
         return error_set(err, STATUS_FORBIDDEN,
@@ -167,6 +166,7 @@ static enum status open_listener(struct server *server, struct error *err)
 
     if (status != STATUS_OK)
         return status;
+    CHECK(where != NULL);
     status = bind_and_listen(server, where, err);
     freeaddrinfo(where);
     return status;

@@ -18,7 +18,7 @@ VERBS = {
 }
 # Options of other programs that the documents show, and of suites (`args`).
 FOREIGN = {
-    "--build", "--preset", "--workflow", "--install", "--prefix", "--part", "--seeds", "--help",  # cmake, tests/, all
+    "--build", "--preset", "--workflow", "--install", "--prefix", "--part", "--all", "--seeds", "--help",  # cmake, tests/, all
     "--tag", "--exclude-tag", "--settings", "--parallel", "--shuffle", "--reverse", "--failfast", "--keepdb", "--pdb",
     "--flag",   # the example of a driver command
     "--store",  # of the simulation
