@@ -49,6 +49,12 @@ struct worker_database {
     const char *image;  /* the template, only where memory; else "" */
     const char *facts;  /* "" none */
     const char *mirror; /* the alias whose database this is too; "" none */
+    /* Of a server; "" and 0 where the engine has none.  The slot's clones change behind them. */
+    const char *host; /* "127.0.0.1" */
+    int64_t port;
+    const char *socket; /* the socket's file; its directory for PostgreSQL */
+    const char *user;
+    const char *password;
 };
 
 /* ---- environments ------------------------------------------------------------ */

@@ -61,17 +61,35 @@ enum suite_fresh {
     SUITE_FRESH_TEST
 };
 
+/* What becomes of a clone in which a test failed. */
+enum suite_keep { SUITE_KEEP_NEVER, SUITE_KEEP_FAILED };
+
+/* A variable of a database server: "sql_mode", "TRADITIONAL". */
+struct suite_option {
+    const char *name;
+    const char *value;
+};
+
 struct suite_database {
     const char *alias;
-    const char *engine; /* "sqlite"; others are refused with "not built yet" */
-    const char *version;
-    const char *name; /* database's name in the clone; default: the suite's name */
+    const char *engine;  /* "sqlite", "postgresql", "mysql", "mariadb" */
+    const char *version; /* "15", "8.0", ">=8"; "" the newest that is installed */
+    const char *name;    /* database's name in the clone; default: the suite's name */
     enum suite_setup setup;
     const char **setup_command;
     size_t setup_command_count;
     bool memory;
     const char *mirror; /* another alias: the same database; "" none */
     enum suite_fresh fresh;
+    struct suite_option *options; /* of the server, also when it is initialised */
+    size_t options_count;
+    const char *attach; /* DSN of a given server; "" Muster runs one itself */
+    enum suite_keep keep;
+    const char **fingerprint; /* globs of what the set-up reads; none: auto */
+    size_t fingerprint_count;
+    bool incremental;   /* the set-up may start from a nearer image */
+    const char **check; /* a command that refuses a stale image; none: no check */
+    size_t check_count;
 };
 
 struct suite_timeouts {
