@@ -169,8 +169,13 @@ Test(worker_lines, an_order_is_one_line)
 
 Test(worker_lines, databases_and_strings_are_bare_lists)
 {
-    const struct worker_database database = {"default", "sqlite", "muster",  "/c/d.sqlite3",
-                                             false,     "",       "/f.json", ""};
+    const struct worker_database database = {.alias = "default",
+                                             .engine = "sqlite",
+                                             .name = "muster",
+                                             .path = "/c/d.sqlite3",
+                                             .image = "",
+                                             .facts = "/f.json",
+                                             .mirror = ""};
     const char *const strings[] = {"a b", "\n"};
     struct buffer text;
     struct error err;

@@ -21,8 +21,13 @@ static void teardown(void)
 TestSuite(worker_template, .init = setup, .fini = teardown);
 
 static const struct worker_database databases[] = {
-    {"default", "sqlite", "shop", "/c/slot-2/default.sqlite3", false, "", "", ""},
-    {"fast.one", "sqlite", "shop", "", true, "/t/fast.sqlite3", "", ""},
+    {.alias = "default", .engine = "sqlite", .name = "shop", .path = "/c/slot-2/default.sqlite3"},
+    {.alias = "fast.one",
+     .engine = "sqlite",
+     .name = "shop",
+     .path = "",
+     .memory = true,
+     .image = "/t/fast.sqlite3"},
 };
 
 static struct template_context context(void)

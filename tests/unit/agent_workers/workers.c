@@ -387,7 +387,14 @@ Test(workers, an_image_for_memory_is_shown_where_the_rest_is_hidden)
     (void)snprintf(other, sizeof(other), "%s/templates/run-1/b.sqlite3", stage.dir);
     cr_assert_eq(file_write_atomic(image, "image", 5, 0444, &err), STATUS_OK);
     cr_assert_eq(file_write_atomic(other, "other", 5, 0444, &err), STATUS_OK);
-    struct worker_database database = {"default", "sqlite", "s", "/x", true, image, "", ""};
+    struct worker_database database = {.alias = "default",
+                                       .engine = "sqlite",
+                                       .name = "s",
+                                       .path = "/x",
+                                       .memory = true,
+                                       .image = image,
+                                       .facts = "",
+                                       .mirror = ""};
     struct worker_plan plan = {.slot = 1,
                                .run = 1,
                                .worker = "w",
