@@ -29,6 +29,10 @@ enum status copy_means_try(const char *from_dir, const char *to_dir, enum copy_m
 enum status copy_file(const char *from, const char *to, mode_t mode, enum copy_means means,
                       struct error *err) MUST_USE;
 
+/* The same between open files; `to` is empty and open for writing.  Holes stay holes.  false: errno
+ * tells why; EIO also when the source is not `bytes` long. */
+bool copy_open_file(int from, int to, int64_t bytes, enum copy_means means) MUST_USE;
+
 /* Bytes that a plain user may still write on the file system of `dir`; 0 unknown. */
 int64_t copy_bytes_free(const char *dir);
 

@@ -30,6 +30,7 @@
 
 #include "agent/host/lease_record.h"
 #include "agent/host/process.h"
+#include "agent/spawn/identity.h"
 #include "agent/spawn/namespaces.h"
 #include "agent/spawn/options.h"
 #include "agent/spawn/tree.h"
@@ -144,10 +145,22 @@ static void limits_set(const struct spawn_options *options)
     (void)umask(022);
 }
 
+/* In a namespace of users the helper has become the user already. */
+static bool program_drops(const struct spawn_options *options)
+{
+    return options->drop && options->namespaces != NAMESPACES_USER;
+}
+
 static _Noreturn void program_become(const struct spawn_options *options, pid_t parent)
 {
+    const char *failed = NULL;
+
     (void)setsid();
     signals_restore();
+    limits_set(options);
+    if (program_drops(options) && (failed = identity_drop(options->uid, options->gid)) != NULL)
+        refuse(failed);
+    /* After the change of users, at which the kernel forgets it. */
     if (options->namespaces == NAMESPACES_NONE) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
@@ -157,7 +170,6 @@ static _Noreturn void program_become(const struct spawn_options *options, pid_t 
         tell("error cannot start in '%s': %s", options->directory, strerrordesc_np(errno));
         _exit(EXIT_NOT_STARTED);
     }
-    limits_set(options);
     (void)syscall(SYS_close_range, options->keep_fds, ~0U, CLOSE_RANGE_CLOEXEC);
     (void)execvp(options->argv[0], options->argv);
     tell("error cannot start '%s': %s", options->argv[0], strerrordesc_np(errno));
@@ -301,6 +313,25 @@ static void record_write(const struct spawn_options *options)
     _exit(EXIT_NOT_STARTED);
 }
 
+/* The agent's death ends everything. */
+static void death_watch(const struct spawn_options *options)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGNAL_END);
+    if (options->parent != 0 && getppid() != options->parent)
+        _exit(EXIT_NOT_STARTED);
+}
+
+/* A namespace of users knows one user, who must be the program's before it is made. */
+static const char *helper_drop(const struct spawn_options *options)
+{
+    const char *failed = identity_drop(options->uid, options->gid);
+
+    if (failed == NULL && prctl(PR_SET_DUMPABLE, 1) != 0) /* or its maps are root's to write */
+        failed = "prctl (dumpable)";
+    death_watch(options);
+    return failed;
+}
+
 /* Runs nothing inside the namespaces: does the machine let us have them?  Exit status 0: yes. */
 static int probe(struct spawn_options *options, enum namespaces namespaces, bool hide)
 {
@@ -347,7 +378,7 @@ int main(int argc, char **argv)
                           wrong);
             return EXIT_USAGE;
         }
-        tell("error muster-spawn does not understand '%s'", wrong);
+        tell("error muster-spawn was started wrongly (%s)", wrong);
         return EXIT_NOT_STARTED;
     }
     if (options.probe != NULL)
@@ -355,14 +386,15 @@ int main(int argc, char **argv)
 
     (void)fcntl(SPAWN_STATUS_FD, F_SETFD, FD_CLOEXEC);
     descriptors_fill();
-    (void)prctl(PR_SET_PDEATHSIG, SIGNAL_END);
-    if (options.parent != 0 && getppid() != options.parent)
-        return EXIT_NOT_STARTED;
+    death_watch(&options);
     record_write(&options);
     (void)setsid();
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 
     const char *failed = NULL;
+    if (options.drop && options.namespaces == NAMESPACES_USER &&
+        (failed = helper_drop(&options)) != NULL)
+        refuse(failed);
     if (options.namespaces != NAMESPACES_NONE && (failed = namespaces_enter(&options)) != NULL)
         refuse(failed);
     int status = options.namespaces != NAMESPACES_NONE ? first_run(&options, &signals)

@@ -115,6 +115,11 @@ const char *namespaces_enter(const struct spawn_options *options)
     /* What the host mounts later is seen; what is mounted here stays here. */
     if (mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) != 0)
         return "mount (slave)";
+    /* Before hiding: what lies below may lie in what is hidden. */
+    const char *failed =
+        options->overlay.lower != NULL ? overlay_mount(&options->overlay, user != 0) : NULL;
+    if (failed != NULL)
+        return failed;
     return options->hide != NULL ? directory_hide(options) : NULL;
 }
 

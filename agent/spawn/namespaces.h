@@ -6,8 +6,8 @@
 
 #include "agent/spawn/options.h"
 
-/* In the helper: the next child is the namespace's first process.  Covers options->hide with an
- * empty read-only file system that has only the files of options->show. */
+/* In the helper: the next child is the namespace's first process.  Mounts the overlay.  Covers
+ * options->hide with an empty read-only file system that has only the files of options->show. */
 const char *namespaces_enter(const struct spawn_options *options);
 
 /* In the namespace's first process: /proc shows its processes, and their number is bounded. */

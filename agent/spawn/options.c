@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shared/base/check.h"
 
@@ -51,6 +52,26 @@ static bool on_namespaces(struct spawn_options *options, const char *text)
     return false;
 }
 
+/* UID:GID, neither of them root's. */
+static bool on_user(struct spawn_options *options, const char *text)
+{
+    char *end = NULL;
+
+    errno = 0;
+    long long uid = strtoll(text, &end, 10);
+    if (end == text || *end != ':')
+        return false;
+    const char *group = end + 1;
+    long long gid = strtoll(group, &end, 10);
+    if (errno != 0 || end == group || *end != '\0' || uid <= 0 || gid <= 0 || uid >= UINT32_MAX ||
+        gid >= UINT32_MAX)
+        return false;
+    options->drop = true;
+    options->uid = (uid_t)uid;
+    options->gid = (gid_t)gid;
+    return true;
+}
+
 static bool on_show(struct spawn_options *options, const char *text)
 {
     if (options->show_count == SPAWN_SHOW_MAX)
@@ -67,6 +88,10 @@ static bool on_directory(struct spawn_options *options, const char *text) { opti
 static bool on_probe(struct spawn_options *options, const char *text)     { options->probe = text; return true; }
 static bool on_processes(struct spawn_options *options, const char *text) { return number_read(text, &options->processes); }
 static bool on_memory(struct spawn_options *options, const char *text)    { return number_read(text, &options->memory_bytes); }
+static bool on_overlay(struct spawn_options *options, const char *text)   { options->overlay.lower = text; return true; }
+static bool on_upper(struct spawn_options *options, const char *text)     { options->overlay.upper = text; return true; }
+static bool on_scratch(struct spawn_options *options, const char *text)   { options->overlay.scratch = text; return true; }
+static bool on_at(struct spawn_options *options, const char *text)        { options->overlay.at = text; return true; }
 
 static const struct {
     const char *name;
@@ -82,6 +107,11 @@ static const struct {
     {"--processes",  on_processes},
     {"--memory",     on_memory},
     {"--keep",       on_keep},
+    {"--overlay",    on_overlay},
+    {"--upper",      on_upper},
+    {"--scratch",    on_scratch},
+    {"--at",         on_at},
+    {"--user",       on_user},
     {"--probe",      on_probe},
 };
 /* clang-format on */
@@ -92,6 +122,20 @@ static bool option_take(struct spawn_options *options, const char *name, const c
         if (strcmp(name, table[i].name) == 0)
             return text != NULL && table[i].take(options, text);
     return false;
+}
+
+/* NULL: they go together. */
+static const char *contradiction(const struct spawn_options *options)
+{
+    if (options->record == NULL || options->key == NULL || options->argv == NULL)
+        return "--record, --key and a program are needed";
+    if (!overlay_is_whole(&options->overlay))
+        return "--overlay, --upper, --scratch and --at are needed together";
+    if (options->overlay.lower != NULL && options->namespaces == NAMESPACES_NONE)
+        return "--overlay needs --namespaces pid or user";
+    if (options->drop && geteuid() != 0)
+        return "--user is for root only";
+    return NULL;
 }
 
 bool spawn_options_read(struct spawn_options *options, int argc, char **argv, const char **out_text)
@@ -106,10 +150,7 @@ bool spawn_options_read(struct spawn_options *options, int argc, char **argv, co
         }
     if (options->probe != NULL)
         return true;
-    if (at + 1 >= argc || options->record == NULL || options->key == NULL) {
-        *out_text = "--record, --key and a program are needed";
-        return false;
-    }
-    options->argv = argv + at + 1;
-    return true;
+    options->argv = at + 1 < argc ? argv + at + 1 : NULL;
+    *out_text = contradiction(options);
+    return *out_text == NULL;
 }

@@ -5,8 +5,13 @@
  *
  *   muster-spawn --record FILE --key KEY --parent PID [--namespaces none|pid|user]
  *                [--hide DIR] [--show FILE]... [--directory DIR] [--processes N]
- *                [--memory BYTES] [--keep FDS] -- PROGRAM [ARGUMENT]...
+ *                [--memory BYTES] [--keep FDS]
+ *                [--overlay LOWER --upper DIR --scratch DIR --at DIR] [--user UID:GID]
+ *                -- PROGRAM [ARGUMENT]...
  *   muster-spawn --probe DIR
+ *
+ * An overlay (overlay.h) needs namespaces.  --user is for root only, and is never root; in a
+ * namespace of users that user makes the overlay, too, and must reach its directories.
  *
  * Descriptor SPAWN_STATUS_FD takes what happened, one line each:
  *
@@ -17,6 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "agent/spawn/overlay.h"
 
 #define SPAWN_STATUS_FD 5
 
@@ -42,6 +49,10 @@ struct spawn_options {
     int64_t processes; /* 0: as they are */
     int64_t memory_bytes;
     unsigned keep_fds; /* the program gets descriptors 0 .. keep_fds-1 */
+    struct spawn_overlay overlay;
+    bool drop; /* to uid and gid */
+    uid_t uid;
+    gid_t gid;
     const char *probe;
     char **argv;
 };

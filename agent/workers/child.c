@@ -22,7 +22,7 @@
 #define TOLD_MAX    1024
 #define KEY_BYTES   16
 #define KEY_SIZE    (2 * KEY_BYTES + 1)
-#define OPTIONS_MAX 18
+#define OPTIONS_MAX 28
 #define KILL_SIGNAL SIGUSR1 /* to the helper: everything, now */
 
 struct child {
@@ -324,7 +324,10 @@ struct child *child_next(const struct child *child)
 static char **command_line(const struct child *child, const struct child_plan *plan,
                            struct arena *arena)
 {
+    static const struct child_overlay no_overlay = {NULL, NULL, NULL, NULL};
     const struct child_group *group = child->group;
+    const struct child_overlay *overlay = plan->overlay != NULL ? plan->overlay : &no_overlay;
+    bool hides = group->isolation.can_hide && !plan->shows_all;
     size_t argc = 0;
     size_t at = 0;
     char record[LEASE_PATH_SIZE];
@@ -342,11 +345,16 @@ static char **command_line(const struct child *child, const struct child_plan *p
         {"--key", child->key},
         {"--parent", arena_printf(arena, "%ld", (long)getpid())},
         {"--namespaces", group->isolation.namespaces},
-        {"--hide", group->isolation.can_hide ? group->hide : NULL},
+        {"--hide", hides ? group->hide : NULL},
         {"--directory", plan->directory},
         {"--keep", plan->has_control ? "5" : "3"},
         {"--processes", arena_printf(arena, "%" PRId64, plan->processes_max)},
         {"--memory", arena_printf(arena, "%" PRId64, plan->memory_bytes_max)},
+        {"--overlay", overlay->lower},
+        {"--upper", overlay->upper},
+        {"--scratch", overlay->scratch},
+        {"--at", overlay->at},
+        {"--user", plan->drop ? arena_printf(arena, "%u:%u", plan->uid, plan->gid) : NULL},
     };
     static_assert(2 * COUNT_OF(options) <= OPTIONS_MAX, "the array holds all options");
     for (size_t i = 0; i < COUNT_OF(options); i++)
@@ -354,7 +362,7 @@ static char **command_line(const struct child *child, const struct child_plan *p
             argv[at++] = arena_strdup(arena, options[i][0]);
             argv[at++] = arena_strdup(arena, options[i][1]);
         }
-    for (size_t i = 0; i < plan->show_count && group->isolation.can_hide; i++) {
+    for (size_t i = 0; i < plan->show_count && hides; i++) {
         argv[at++] = arena_strdup(arena, "--show");
         argv[at++] = arena_strdup(arena, plan->show[i]);
     }

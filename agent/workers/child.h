@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <uv.h>
 
 #include "agent/host/isolation.h"
@@ -56,6 +57,16 @@ struct child_events {
     void (*on_gone)(void *context, bool was_started, bool is_clean, const char *text);
 };
 
+/* `at` shows `lower`, and what the program writes goes to `upper` (agent/spawn/overlay.h).  The
+ * caller makes all four directories; upper and scratch lie on one file system and are the
+ * program's user's, 0700. */
+struct child_overlay {
+    const char *lower;
+    const char *upper;
+    const char *scratch;
+    const char *at;
+};
+
 struct child_plan {
     const char *const *argv;
     const char *const *environment; /* MUSTER_LEASE is added */
@@ -64,6 +75,11 @@ struct child_plan {
     int64_t processes_max, memory_bytes_max; /* 0: none */
     const char *const *show;                 /* files below group->hide to be seen */
     size_t show_count;
+    const struct child_overlay *overlay; /* NULL none; only where isolation.can_overlay */
+    bool drop;                           /* to uid and gid; the agent must be root */
+    uid_t uid;
+    gid_t gid;
+    bool shows_all; /* group->hide is not hidden: for servers */
 };
 
 /* Always gives a child; a failure comes through on_gone. */
