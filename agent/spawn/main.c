@@ -33,6 +33,7 @@
 #include "agent/spawn/identity.h"
 #include "agent/spawn/namespaces.h"
 #include "agent/spawn/options.h"
+#include "agent/spawn/probe.h"
 #include "agent/spawn/tree.h"
 #include "shared/base/check.h"
 
@@ -332,39 +333,6 @@ static const char *helper_drop(const struct spawn_options *options)
     return failed;
 }
 
-/* Runs nothing inside the namespaces: does the machine let us have them?  Exit status 0: yes. */
-static int probe(struct spawn_options *options, enum namespaces namespaces, bool hide)
-{
-    pid_t child = fork();
-    int status = 1;
-
-    if (child == 0) {
-        options->namespaces = namespaces;
-        options->hide = hide ? options->probe : NULL;
-        if (namespaces_enter(options) != NULL)
-            _exit(1);
-        pid_t first = fork();
-        if (first == 0)
-            _exit(namespaces_settle(options) == NULL ? 0 : 1);
-        _exit(first > 0 && waitpid(first, &status, 0) == first && status == 0 ? 0 : 1);
-    }
-    return child > 0 && waitpid(child, &status, 0) == child ? status : 1;
-}
-
-static int probe_all(struct spawn_options *options)
-{
-    static const enum namespaces order[] = {NAMESPACES_PID, NAMESPACES_USER};
-
-    for (size_t i = 0; i < COUNT_OF(order); i++)
-        if (probe(options, order[i], false) == 0) {
-            (void)printf("%s %s\n", namespaces_names[order[i]],
-                         probe(options, order[i], true) == 0 ? "hide" : "show");
-            return 0;
-        }
-    (void)printf("none show\n");
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     sigset_t signals = signals_block();
@@ -382,7 +350,7 @@ int main(int argc, char **argv)
         return EXIT_NOT_STARTED;
     }
     if (options.probe != NULL)
-        return probe_all(&options);
+        return probe_print(&options);
 
     (void)fcntl(SPAWN_STATUS_FD, F_SETFD, FD_CLOEXEC);
     descriptors_fill();
