@@ -5,6 +5,8 @@
 #
 # Needs root and debootstrap.  Prints status and seconds of each command.
 set -euo pipefail
+# Mounts of its own, which end with it.
+[ -n "${MUSTER_FRESH:-}" ] || exec env MUSTER_FRESH=1 unshare --mount --propagation private "$0" "$@"
 cd "$(dirname "$0")/../.."
 root=$PWD
 command -v debootstrap >/dev/null || { echo "fresh-machine.sh: debootstrap is not installed" >&2; exit 1; }
@@ -13,10 +15,11 @@ mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Cr
     awk '$2 !~ /security/ && $3 == "main" && $1 ~ /debian\/?$/ { print $1; exit }')
 machine=$(mktemp -d /var/tmp/muster-fresh-XXXXXX)
 leave() {
-    for at in dev/pts dev/shm dev proc sys; do umount -l "$machine/$at" 2>/dev/null || true; done
+    umount -R -l "$machine" 2>/dev/null || true
     rm -rf --one-file-system "$machine"
 }
 trap leave EXIT
+mount --bind "$machine" "$machine" # a root directory that is a mount point, as a machine's is
 chmod 755 "$machine" # apt downloads as a user of its own
 
 echo "== a fresh Debian 12 in $machine"
