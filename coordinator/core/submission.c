@@ -57,6 +57,18 @@ static struct suite_source *source_copy(const struct suite_source *source, struc
     return copy;
 }
 
+static struct suite_option *server_options_copy(const struct suite_option *options, size_t count,
+                                                struct arena *arena)
+{
+    struct suite_option *copy = COPY_ARRAY(options, count, arena);
+
+    for (size_t i = 0; i < count; i++) {
+        COPY_TEXT(copy[i].name, arena);
+        COPY_TEXT(copy[i].value, arena);
+    }
+    return copy;
+}
+
 static void copy_lists(struct suite *suite, struct arena *arena)
 {
     suite->env = COPY_ARRAY(suite->env, suite->env_count, arena);
@@ -82,7 +94,11 @@ static void copy_lists(struct suite *suite, struct arena *arena)
         COPY_TEXT(database->version, arena);
         COPY_TEXT(database->name, arena);
         COPY_TEXT(database->mirror, arena);
+        COPY_TEXT(database->attach, arena);
         COPY_TEXTS(database->setup_command, database->setup_command_count, arena);
+        COPY_TEXTS(database->fingerprint, database->fingerprint_count, arena);
+        COPY_TEXTS(database->check, database->check_count, arena);
+        database->options = server_options_copy(database->options, database->options_count, arena);
     }
 }
 

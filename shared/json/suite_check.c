@@ -5,33 +5,13 @@
 #include <string.h>
 
 #include "shared/base/limits.h"
-#include "shared/base/text.h"
+#include "shared/json/suite_engine.h"
 
 /* A path in one form of the suite ends in an error's text; longer ones are cut. */
 #define PATH_TEXT_SIZE 256
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS  "0123456789"
-
-static const char *const built_engines[] = {"sqlite"};
-static const char *const later_engines[] = {"postgresql", "mysql", "mariadb", "oracle", "command"};
-
-enum status suite_engine_check(const char *engine, struct error *err)
-{
-    for (size_t i = 0; i < COUNT_OF(built_engines); i++) {
-        if (strcmp(engine, built_engines[i]) == 0)
-            return STATUS_OK;
-    }
-    for (size_t i = 0; i < COUNT_OF(later_engines); i++) {
-        if (strcmp(engine, later_engines[i]) == 0)
-            return error_set(err, STATUS_INVALID, "engine: '%s' is not built yet; there is sqlite",
-                             engine);
-    }
-
-    const char *nearest = text_nearest(engine, built_engines, COUNT_OF(built_engines));
-    return error_set(err, STATUS_INVALID, "engine: '%.60s' is not one of sqlite%s", engine,
-                     nearest != NULL ? "; did you mean 'sqlite'?" : "");
-}
 
 /* ---- templates: each word of each command, and the variables -------------- */
 
@@ -157,6 +137,17 @@ static enum status setup_check(const struct suite *suite, const struct suite_dat
                        database->setup_command_count);
 }
 
+/* The command that refuses a stale image. */
+static enum status image_check(const struct suite *suite, const struct suite_database *database,
+                               struct error *err)
+{
+    struct template_check slot = {suite, SUITE_TEMPLATE_SLOT, err};
+    char path[PATH_TEXT_SIZE];
+
+    (void)snprintf(path, sizeof(path), "databases.%s.check", database->alias);
+    return texts_check(&slot, path, (const char *const *)database->check, database->check_count);
+}
+
 static enum status database_check(const struct suite *suite, const struct suite_database *database,
                                   enum suite_form form, struct error *err)
 {
@@ -172,7 +163,10 @@ static enum status database_check(const struct suite *suite, const struct suite_
     enum status status = suite_engine_check(database->engine, &why);
     if (status != STATUS_OK)
         return error_set(err, status, "databases.%s.%s", database->alias, why.text);
-    return setup_check(suite, database, form, err);
+    if (suite_engine_check_keys(database, &why) != STATUS_OK)
+        return error_set(err, STATUS_INVALID, "databases.%s.%s", database->alias, why.text);
+    status = setup_check(suite, database, form, err);
+    return status == STATUS_OK ? image_check(suite, database, err) : status;
 }
 
 /* ---- the whole ------------------------------------------------------------ */

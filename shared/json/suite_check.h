@@ -12,10 +12,6 @@ enum suite_form { SUITE_FORM_WIRE, SUITE_FORM_FILE };
 enum status suite_check(const struct suite *suite, enum suite_form form,
                         struct error *err) MUST_USE;
 
-/* Databases of this release, and those that the reference names but nothing serves yet.
- * The text starts with "engine". */
-enum status suite_engine_check(const char *engine, struct error *err) MUST_USE;
-
 /* Checks every ${name} of a template against what is known where it stands.  The error's
  * text starts with the name and has no path. */
 enum suite_template_place {

@@ -20,6 +20,9 @@ static const char *const freshes[] = {[SUITE_FRESH_AUTO] = "auto",
                                       [SUITE_FRESH_TEST] = "test"};
 const struct enum_names suite_fresh_names = {freshes, COUNT_OF(freshes)};
 
+static const char *const keeps[] = {[SUITE_KEEP_NEVER] = "never", [SUITE_KEEP_FAILED] = "failed"};
+const struct enum_names suite_keep_names = {keeps, COUNT_OF(keeps)};
+
 static const char *const groups[] = {[SUITE_GROUP_AUTO] = "auto",
                                      [SUITE_GROUP_FILE] = "file",
                                      [SUITE_GROUP_CLASS] = "class",
@@ -78,6 +81,12 @@ static const struct field prepare_fields[] = {
 const struct shape suite_prepare_shape =
     SHAPE("prepare", struct suite_prepare, prepare_fields, NULL);
 
+static const struct field option_fields[] = {
+    FIELD_REQUIRED(struct suite_option, name,  FIELD_STRING, .min = 1, .max = NAME_BYTES_MAX),
+    FIELD_REQUIRED(struct suite_option, value, FIELD_STRING, .max = SUITE_OPTION_BYTES_MAX),
+};
+const struct shape suite_option_shape = SHAPE("option", struct suite_option, option_fields, NULL);
+
 static const struct field database_fields[] = {
     FIELD_REQUIRED(struct suite_database, alias,   FIELD_STRING, .min = 1, .max = NAME_BYTES_MAX),
     FIELD_REQUIRED(struct suite_database, engine,  FIELD_STRING, .min = 1, .max = NAME_BYTES_MAX),
@@ -88,6 +97,13 @@ static const struct field database_fields[] = {
     FIELD_OPTIONAL(struct suite_database, memory,  FIELD_BOOL),
     FIELD_TEXT(struct suite_database,     mirror,  NAME_BYTES_MAX),
     FIELD_OPTIONAL(struct suite_database, fresh,   FIELD_ENUM, .names = &suite_fresh_names),
+    FIELD_OPTIONAL_LIST(struct suite_database, options, FIELD_MAP, .max = SUITE_OPTIONS_MAX,
+                        .shape = &suite_option_shape),
+    FIELD_TEXT(struct suite_database,     attach,  SUITE_ATTACH_BYTES_MAX),
+    FIELD_OPTIONAL(struct suite_database, keep,    FIELD_ENUM, .names = &suite_keep_names),
+    FIELD_OPTIONAL_LIST(struct suite_database, fingerprint, FIELD_STRINGS, .element_min = 1, WORDS),
+    FIELD_OPTIONAL(struct suite_database, incremental, FIELD_BOOL),
+    FIELD_OPTIONAL_LIST(struct suite_database, check, FIELD_STRINGS, WORDS),
 };
 const struct shape suite_database_shape =
     SHAPE("database", struct suite_database, database_fields, NULL);

@@ -18,6 +18,7 @@ extern const struct shape suite_shape;
 extern const struct shape suite_source_shape;
 extern const struct shape suite_env_shape;
 extern const struct shape suite_prepare_shape;
+extern const struct shape suite_option_shape;
 extern const struct shape suite_database_shape;
 extern const struct shape suite_timeouts_shape;
 extern const struct shape suite_retries_shape;
@@ -26,6 +27,7 @@ extern const struct shape suite_limits_shape;
 extern const struct enum_names suite_driver_names;
 extern const struct enum_names suite_setup_names;
 extern const struct enum_names suite_fresh_names;
+extern const struct enum_names suite_keep_names;
 extern const struct enum_names suite_group_names;
 
 /* Reads a suite file that is given as a json_t in which every scalar may be a string, and
@@ -49,6 +51,14 @@ enum status suite_from_file_json(const void *json, struct arena *arena, struct s
 #define SUITE_DATABASES_MAX  64
 #define SUITE_PREPARE_MAX    64
 #define SUITE_TEXT_BYTES_MAX 32768
+
+/* Variables of a database server that a suite sets: its other thousand have good defaults.  Each is
+ * a word on the server's command line, or a line in its file, of which MySQL reads 4096 bytes. */
+#define SUITE_OPTIONS_MAX      64
+#define SUITE_OPTION_BYTES_MAX 2048
+
+/* The address of a given server: user, hosts, and the paths of certificates. */
+#define SUITE_ATTACH_BYTES_MAX 4096
 
 /* Output of one test that an agent may be asked to keep. */
 #define SUITE_OUTPUT_BYTES_MAX ((int64_t)1 << 30)

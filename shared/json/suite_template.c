@@ -6,6 +6,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
 #include "shared/json/suite_check.h"
+#include "shared/json/suite_engine.h"
 
 struct template_name {
     const char *name; /* "db.*.url": the star is an alias; "env.*": a variable */
@@ -24,11 +25,11 @@ static const struct template_name names[] = {
     {"db.*.url", true, true},
     {"db.*.path", true, true},
     {"db.*.name", true, true},
-    {"db.*.host", true, false},
-    {"db.*.port", true, false},
-    {"db.*.socket", true, false},
-    {"db.*.user", true, false},
-    {"db.*.password", true, false},
+    {"db.*.host", true, true},
+    {"db.*.port", true, true},
+    {"db.*.socket", true, true},
+    {"db.*.user", true, true},
+    {"db.*.password", true, true},
     {"port.*", true, false},
     {"service.*.port", true, false},
     {"service.*.dir", true, false},
@@ -37,8 +38,11 @@ static const struct template_name names[] = {
     {"results", false, false},
 };
 
-static const char *const spellings[] = {"slot",    "token", "seed",     "run.id",    "dir",
-                                        "dir.tmp", "env.*", "db.*.url", "db.*.path", "db.*.name"};
+static const char *const spellings[] = {
+    "slot",      "token",     "seed",        "run.id",    "dir",
+    "dir.tmp",   "env.*",     "db.*.url",    "db.*.path", "db.*.name",
+    "db.*.host", "db.*.port", "db.*.socket", "db.*.user", "db.*.password",
+};
 
 /* The star stands for letters, digits, '_' and '-', at least one of them. */
 static bool name_fits(const char *pattern, const char *name, size_t *out_star_len)
@@ -57,16 +61,24 @@ static bool name_fits(const char *pattern, const char *name, size_t *out_star_le
     return *out_star_len > 0 && strcmp(star + 1, name + before + *out_star_len) == 0;
 }
 
-static enum status alias_check(const char *name, size_t len, const struct suite *suite,
-                               struct error *err)
+/* "db.ALIAS.FIELD": the alias is of this suite, and its engine has the field. */
+static enum status database_check(const char *name, size_t alias_len, const struct suite *suite,
+                                  struct error *err)
 {
     const char *alias = name + strlen("db.");
+    const char *field = alias + alias_len + 1;
 
     for (size_t i = 0; i < suite->databases_count; i++) {
         const char *known = suite->databases[i].alias;
 
-        if (strlen(known) == len && strncmp(known, alias, len) == 0)
+        if (strlen(known) != alias_len || strncmp(known, alias, alias_len) != 0)
+            continue;
+        const struct suite_engine *engine = suite_engine_of(suite, known);
+        if (engine == NULL || suite_engine_has_field(engine, field))
             return STATUS_OK;
+        return error_set(err, STATUS_INVALID,
+                         "'${%s}' is not there: a %s database has no '%s'; it has %s", name,
+                         engine->name, field, engine->fields);
     }
     return error_set(err, STATUS_INVALID, "'${%s}' names no database of this suite", name);
 }
@@ -97,7 +109,7 @@ static enum status name_check(const char *name, enum suite_template_place place,
                              "'${%s}' has no value here: a tree is prepared once for all slots",
                              name);
         if (strncmp(names[i].name, "db.", 3) == 0)
-            return alias_check(name, star_len, suite, err);
+            return database_check(name, star_len, suite, err);
         return STATUS_OK;
     }
     return name_unknown(name, err);

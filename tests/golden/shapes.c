@@ -20,7 +20,8 @@ const struct known_shape known_shapes[] = {
     PART(granted_test), PART(lease_grant),  PART(run_options),  PART(run_counts),
     PART(running_test), PART(attempt_view), PART(test_view),    PART(problem_view),
     PART(agent_view),
-    PART(suite_source), PART(suite_env),    PART(suite_prepare), PART(suite_database),
+    PART(suite_source), PART(suite_env),    PART(suite_prepare), PART(suite_option),
+    PART(suite_database),
     PART(suite_timeouts), PART(suite_retries), PART(suite_limits),
 };
 /* clang-format on */

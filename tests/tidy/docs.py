@@ -95,11 +95,12 @@ def check_suite_file():
 
     templates = set(re.findall(r"\$\{([\w.]+)\}", text))
     pattern = json.dumps(json.loads(read("schemas/suite_file.schema.json"))["properties"]["args"])
-    for name in ("slot", "token", "seed", "run.id", "dir", "dir.tmp", "db.A.url", "db.A.path", "db.A.name", "env.N"):
+    fields = ("url", "path", "name", "host", "port", "socket", "user", "password")
+    for name in ("slot", "token", "seed", "run.id", "dir", "dir.tmp", "env.N", *("db.A." + field for field in fields)):
         if name not in templates:
             complain(where, "the template '${%s}' is not documented" % name)
     for name in templates:
-        for part in name.replace("A", "").replace("N", "").strip(".").split("."):
+        for part in re.sub(r"^db\.\w+\.|N$", "", name).strip(".").split("."):
             if part and part not in pattern:
                 complain(where, "the template '${%s}' does not exist" % name)
 
