@@ -41,9 +41,10 @@ folder(coordinator/core MAY shared/base shared/protocol)
 folder(coordinator/store MAY shared/base shared/protocol shared/json FILES coordinator/core/fact.h coordinator/core/command.h LIBRARIES sqlite3)
 folder(coordinator/engine MAY shared/base shared/protocol coordinator/core coordinator/store)
 folder(coordinator/report MAY shared/base shared/protocol shared/json)
-folder(coordinator/http MAY shared/base shared/protocol shared/json coordinator/engine coordinator/report
+folder(coordinator/blobs MAY shared/base)
+folder(coordinator/http MAY shared/base shared/protocol shared/json coordinator/blobs coordinator/engine coordinator/report
        FILES coordinator/core/command.h coordinator/store/reader.h LIBRARIES microhttpd)
-folder(coordinator MAY ${shared} coordinator/core coordinator/engine coordinator/http coordinator/report coordinator/store)
+folder(coordinator MAY ${shared} coordinator/blobs coordinator/core coordinator/engine coordinator/http coordinator/report coordinator/store)
 folder(agent/core MAY shared/base shared/protocol)
 folder(agent/host MAY shared/base)
 folder(agent/spawn MAY agent/host shared/base)
