@@ -35,16 +35,32 @@ static _Noreturn void trial_end(struct refusal *refusal, const char *what)
     _exit(what == NULL ? 0 : 1);
 }
 
-/* What a server does with its files: writes to one of the lower layer, and removes it. */
-static const char *overlay_use(const char *at)
+static bool file_change(const char *path)
 {
-    CLEANUP(mem_freep) char *path = mem_printf("%s/trial", at);
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     bool written = fd >= 0 && write(fd, "!", 1) == 1;
 
     if (fd >= 0)
         (void)close(fd);
-    return written && unlink(path) == 0 ? NULL : OVERLAY_USED_FAILED;
+    return written;
+}
+
+/* What a server does with files of the lower layer: it writes to one and removes it, and it drops a
+ * database and makes one of the same name, which must not show the old one's files.  That needs
+ * extended attributes, which not every upper layer has. */
+static const char *overlay_use(const char *at)
+{
+    CLEANUP(mem_freep) char *database = mem_printf("%s/database", at);
+    CLEANUP(mem_freep) char *file = mem_printf("%s/database/file", at);
+
+    if (!file_change(file) || unlink(file) != 0 || rmdir(database) != 0 ||
+        mkdir(database, S_IRWXU) != 0)
+        return OVERLAY_USED_FAILED;
+    if (file_exists(file)) {
+        errno = ENOTSUP;
+        return OVERLAY_USED_FAILED;
+    }
+    return NULL;
 }
 
 static _Noreturn void trial_be(const struct spawn_options *options, struct refusal *refusal)
@@ -167,10 +183,11 @@ static void refusal_explain(const char *dir, const struct refusal *refusal)
 
 /* ---- everything ----------------------------------------------------------------- */
 
-/* "": they could not be made, and the refusal says why. */
+/* What the refusal says afterwards is why they could not be made; "" they were. */
 static void layers_make(const char *dir, struct refusal *refusal)
 {
-    static const char *const parts[] = {"", "/lower", "/upper", "/scratch", "/at"};
+    static const char *const parts[] = {"",       "/lower",   "/lower/database",
+                                        "/upper", "/scratch", "/at"};
     const char *failed = NULL;
 
     for (size_t i = 0; i < COUNT_OF(parts) && failed == NULL; i++) {
@@ -178,7 +195,7 @@ static void layers_make(const char *dir, struct refusal *refusal)
         if (mkdir(path, S_IRWXU) != 0)
             failed = "mkdir (layers for a trial)";
     }
-    CLEANUP(mem_freep) char *trial = mem_printf("%s/lower/trial", dir);
+    CLEANUP(mem_freep) char *trial = mem_printf("%s/lower/database/file", dir);
     int fd = failed == NULL ? open(trial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
     if (failed == NULL && fd < 0)
         failed = "open (a file for a trial)";

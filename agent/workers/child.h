@@ -76,7 +76,8 @@ struct child_plan {
     const char *const *show;                 /* files below group->hide to be seen */
     size_t show_count;
     const struct child_overlay *overlay; /* NULL none; only where isolation.can_overlay */
-    bool drop;                           /* to uid and gid; the agent must be root */
+    bool drop; /* to uid and gid; the agent must be root.  processes_max then counts all of that
+                  user's processes, and `directory` must be open to it */
     uid_t uid;
     gid_t gid;
     bool shows_all; /* group->hide is not hidden: for servers */

@@ -109,14 +109,16 @@ Test(tree, a_copy_is_the_same_by_every_means_and_number_of_threads)
         }
 }
 
-/* 1 MiB of nothing, a word, 1 MiB of nothing. */
+#define HOLE_BYTES ((off_t)1024 * 1024)
+
+/* Nothing, a word, nothing. */
 static void holes_make(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
     cr_assert_geq(fd, 0);
-    cr_assert_eq(pwrite(fd, "word", 4, 1024 * 1024), 4);
-    cr_assert_eq(ftruncate(fd, 2 * 1024 * 1024), 0);
+    cr_assert_eq(pwrite(fd, "word", 4, HOLE_BYTES), 4);
+    cr_assert_eq(ftruncate(fd, 2 * HOLE_BYTES), 0);
     cr_assert_eq(close(fd), 0);
 }
 
@@ -140,7 +142,7 @@ Test(tree, holes_stay_holes)
         cr_assert_eq(tree_measure(to, &copy, &err), STATUS_OK, "%s", err.text);
         hash_of(to, hash);
         cr_assert_str_eq(hash, wanted);
-        cr_assert_eq(copy.bytes, 2 * 1024 * 1024);
+        cr_assert_eq(copy.bytes, 2 * HOLE_BYTES);
         cr_assert_lt(copy.allocated_bytes, copy.bytes / 2, "%s", copy_means_name(options.means));
         cr_assert_eq(file_remove_tree(to, &err), STATUS_OK);
     }
