@@ -154,6 +154,91 @@ static const char *url_variable(struct arena *arena, const char *alias)
     return name;
 }
 
+/* Variables that the clients of an engine's servers know, and the field that each holds. */
+struct tool_variable {
+    const char *name;
+    const char *field;
+};
+
+/* clang-format off */
+static const struct tool_variable postgresql_variables[] = {
+    {"PGHOST",     "host"},
+    {"PGPORT",     "port"},
+    {"PGUSER",     "user"},
+    {"PGPASSWORD", "password"},
+    {"PGDATABASE", "name"},
+};
+
+static const struct tool_variable mysql_variables[] = {
+    {"MYSQL_HOST",      "host"},
+    {"MYSQL_TCP_PORT",  "port"},
+    {"MYSQL_UNIX_PORT", "socket"},
+    {"MYSQL_USER",      "user"},
+    {"MYSQL_PWD",       "password"}, /* of the client programs             */
+    {"MYSQL_PASSWORD",  "password"}, /* of containers, and suites for them */
+    {"MYSQL_DATABASE",  "name"},
+};
+/* clang-format on */
+
+/* Any database, for DATABASE_URL. */
+static const char *const any_engine[] = {"sqlite", "postgresql", "mysql", "mariadb", NULL};
+static const char *const postgresql_engines[] = {"postgresql", NULL};
+static const char *const mysql_engines[] = {"mysql", "mariadb", NULL};
+static const struct tool_variable url_variables[] = {{"DATABASE_URL", "url"}};
+
+/* Each family has one set of variables, so one database can have them. */
+static const struct tool_family {
+    const char *const *engines; /* NULL at the end */
+    const struct tool_variable *variables;
+    size_t count;
+} tool_families[] = {
+    {any_engine, url_variables, COUNT_OF(url_variables)},
+    {postgresql_engines, postgresql_variables, COUNT_OF(postgresql_variables)},
+    {mysql_engines, mysql_variables, COUNT_OF(mysql_variables)},
+};
+
+static bool is_of_family(const struct worker_database *database, const struct tool_family *family)
+{
+    for (const char *const *engine = family->engines; *engine != NULL; engine++)
+        if (strcmp(*engine, database->engine) == 0)
+            return true;
+    return false;
+}
+
+/* The one called 'default', or the only one; a mirror is none of its own.  NULL: nobody can say. */
+static const struct worker_database *family_database(const struct worker_plan *plan,
+                                                     const struct tool_family *family)
+{
+    const struct worker_database *only =
+        template_database_find(plan->databases, plan->database_count, "default");
+    size_t count = 0;
+
+    if (only != NULL && is_of_family(only, family))
+        return only;
+    for (size_t i = 0; i < plan->database_count; i++) {
+        const struct worker_database *database = &plan->databases[i];
+        bool is_mirror = database->mirror != NULL && database->mirror[0] != '\0';
+
+        if (is_mirror || !is_of_family(database, family))
+            continue;
+        only = database;
+        count++;
+    }
+    return count == 1 ? only : NULL;
+}
+
+static void tool_variables_add(struct builder *builder)
+{
+    for (size_t i = 0; i < COUNT_OF(tool_families); i++) {
+        const struct tool_family *family = &tool_families[i];
+        const struct worker_database *database = family_database(builder->plan, family);
+
+        for (size_t j = 0; j < family->count && database != NULL; j++)
+            put(builder, family->variables[j].name,
+                template_database_field(database, family->variables[j].field, builder->arena));
+    }
+}
+
 static enum status databases_add(struct builder *builder, struct error *err)
 {
     const struct worker_plan *plan = builder->plan;
@@ -165,12 +250,14 @@ static enum status databases_add(struct builder *builder, struct error *err)
         put(builder, "MUSTER_DATABASES", json.at);
     buffer_release(&json);
     for (size_t i = 0; i < plan->database_count; i++) {
-        const struct worker_database *database = &plan->databases[i];
-        const char *url = template_database_url(database, builder->arena);
-        put(builder, url_variable(builder->arena, database->alias), url);
-        if (plan->database_count == 1 || strcmp(database->alias, "default") == 0)
-            put(builder, "DATABASE_URL", url);
+        const char *alias = plan->databases[i].alias;
+        const struct worker_database *database =
+            template_database_find(plan->databases, plan->database_count, alias);
+        const char *url = template_database_field(database, "url", builder->arena);
+        if (url != NULL)
+            put(builder, url_variable(builder->arena, alias), url);
     }
+    tool_variables_add(builder);
     return status == STATUS_OK ? STATUS_OK : error_wrap(err, status, "MUSTER_DATABASES");
 }
 

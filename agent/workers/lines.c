@@ -286,11 +286,16 @@ static const struct field database_fields[] = {
     FIELD_REQUIRED(struct worker_database, alias, FIELD_STRING, ),
     FIELD_REQUIRED(struct worker_database, engine, FIELD_STRING, ),
     FIELD_REQUIRED(struct worker_database, name, FIELD_STRING, ),
-    FIELD_REQUIRED(struct worker_database, path, FIELD_STRING, ),
+    FIELD_TEXT(struct worker_database, path, TEXT_BYTES_MAX),
     FIELD_REQUIRED(struct worker_database, memory, FIELD_BOOL, ),
     FIELD_TEXT(struct worker_database, image, TEXT_BYTES_MAX),
     FIELD_TEXT(struct worker_database, facts, TEXT_BYTES_MAX),
     FIELD_TEXT(struct worker_database, mirror, TEXT_BYTES_MAX),
+    FIELD_TEXT(struct worker_database, host, TEXT_BYTES_MAX),
+    FIELD_OPTIONAL(struct worker_database, port, FIELD_INT, ),
+    FIELD_TEXT(struct worker_database, socket, TEXT_BYTES_MAX),
+    FIELD_TEXT(struct worker_database, user, TEXT_BYTES_MAX),
+    FIELD_TEXT(struct worker_database, password, TEXT_BYTES_MAX),
 };
 static const struct shape database_shape =
     SHAPE("database", struct worker_database, database_fields, NULL);

@@ -6,8 +6,9 @@
  *     ${slot}            1-based            ${run.id}            the run's number
  *     ${token}           "RUN_SLOT"         ${seed}              of --order shuffle:SEED
  *     ${dir}             the tree           ${dir.tmp}           TMPDIR
- *     ${db.ALIAS.path|url|name}             ${env.NAME}          what stands in the environment so
- * far
+ *     ${env.NAME}        what stands in the environment so far
+ *     ${db.ALIAS.path|url|name}                                  of a file
+ *     ${db.ALIAS.host|port|socket|user|password|url|name}        of a server
  *     $$                 one $
  *
  * Any other name, and a $ that begins none of them, is an error.  Pure; any thread. */
@@ -39,7 +40,14 @@ struct template_context {
 enum status template_expand(const struct template_context *context, const char *text,
                             struct arena *arena, const char **out_text, struct error *err) MUST_USE;
 
-/* "sqlite:////path" or "sqlite://:memory:"; in the arena. */
-const char *template_database_url(const struct worker_database *database, struct arena *arena);
+/* What ${db.ALIAS.FIELD} is for this database; in the arena.  NULL: its engine has no such field.
+ * `url` is "sqlite:////path", "sqlite://:memory:", "postgresql://USER:PASSWORD@HOST:PORT/NAME" or
+ * "mysql://USER:PASSWORD@HOST:PORT/NAME" (of MariaDB, too). */
+const char *template_database_field(const struct worker_database *database, const char *field,
+                                    struct arena *arena);
+
+/* The database of an alias, for a mirror the one that it shows.  NULL: there is none. */
+const struct worker_database *template_database_find(const struct worker_database *databases,
+                                                     size_t count, const char *alias);
 
 #endif

@@ -185,6 +185,21 @@ Test(worker_lines, databases_and_strings_are_bare_lists)
     cr_assert_str_eq(text.at, "[{\"alias\":\"default\",\"engine\":\"sqlite\",\"facts\":\"/f.json\","
                               "\"memory\":false,\"name\":\"muster\",\"path\":\"/c/d.sqlite3\"}]");
     buffer_clear(&text);
+    const struct worker_database server = {.alias = "default",
+                                           .engine = "mysql",
+                                           .name = "muster",
+                                           .path = "",
+                                           .host = "127.0.0.1",
+                                           .port = 40001,
+                                           .socket = "/s/mysqld.sock",
+                                           .user = "muster",
+                                           .password = "p\"w"};
+    cr_assert_eq(worker_databases_encode(&server, 1, &text, &err), STATUS_OK, "%s", err.text);
+    cr_assert_str_eq(text.at,
+                     "[{\"alias\":\"default\",\"engine\":\"mysql\",\"host\":\"127.0.0.1\","
+                     "\"memory\":false,\"name\":\"muster\",\"password\":\"p\\\"w\",\"port\":40001,"
+                     "\"socket\":\"/s/mysqld.sock\",\"user\":\"muster\"}]");
+    buffer_clear(&text);
     cr_assert_eq(worker_strings_encode(strings, 2, &text, &err), STATUS_OK);
     cr_assert_str_eq(text.at, "[\"a b\",\"\\n\"]");
     buffer_clear(&text);
