@@ -72,11 +72,11 @@ static enum status env_check(const struct suite *suite, enum suite_form form, st
 
         if (!is_env_name(env->name))
             return error_set(err, STATUS_INVALID,
-                             "env.%.100s: is no name of a variable (letters, digits, '_')",
-                             env->name);
+                             "env.%.*s: is no name of a variable (letters, digits, '_')",
+                             SHOWN(env->name, 100));
         if (strncmp(env->name, "MUSTER_", strlen("MUSTER_")) == 0)
-            return error_set(err, STATUS_INVALID, "env.%.100s: names with MUSTER_ are Muster's own",
-                             env->name);
+            return error_set(err, STATUS_INVALID, "env.%.*s: names with MUSTER_ are Muster's own",
+                             SHOWN(env->name, 100));
         if (env->from != SUITE_ENV_TEMPLATE)
             continue;
         if (suite_template_check(env->value, SUITE_TEMPLATE_SLOT, suite, &why) != STATUS_OK)
@@ -104,14 +104,14 @@ static enum status mirror_check(const struct suite *suite, const struct suite_da
 
     if (target == NULL)
         return error_set(err, STATUS_INVALID,
-                         "databases.%s.mirror: there is no database '%.60s' here", database->alias,
-                         database->mirror);
+                         "databases.%s.mirror: there is no database '%.*s' here", database->alias,
+                         SHOWN(database->mirror, 60));
     if (target == database)
         return error_set(err, STATUS_INVALID, "databases.%s.mirror: a database mirrors another one",
                          database->alias);
     if (target->mirror[0] != '\0')
-        return error_set(err, STATUS_INVALID, "databases.%s.mirror: '%.60s' is a mirror itself",
-                         database->alias, database->mirror);
+        return error_set(err, STATUS_INVALID, "databases.%s.mirror: '%.*s' is a mirror itself",
+                         database->alias, SHOWN(database->mirror, 60));
     return STATUS_OK;
 }
 
@@ -155,8 +155,8 @@ static enum status database_check(const struct suite *suite, const struct suite_
 
     if (strspn(database->alias, LETTERS DIGITS "_-") != strlen(database->alias))
         return error_set(err, STATUS_INVALID,
-                         "databases.%.100s: an alias has letters, digits, '_' and '-' only",
-                         database->alias);
+                         "databases.%.*s: an alias has letters, digits, '_' and '-' only",
+                         SHOWN(database->alias, 100));
     if (database->mirror[0] != '\0')
         return mirror_check(suite, database, err);
 

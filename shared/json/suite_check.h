@@ -4,8 +4,14 @@
 /* What tables cannot say of a suite, for its file and for the wire.  Private to the two
  * readers; the error's text starts with the path as the form has it. */
 
+#include <string.h>
+
 #include "shared/base/status.h"
+#include "shared/base/text.h"
 #include "shared/protocol/suite.h"
+
+/* A word from outside for "%.*s": at most so many bytes, and whole characters. */
+#define SHOWN(text, bytes_max) (int)text_utf8_floor((text), strnlen((text), (bytes_max))), (text)
 
 enum suite_form { SUITE_FORM_WIRE, SUITE_FORM_FILE };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "shared/base/text.h"
+#include "shared/json/suite_check.h"
 
 /* "10.11.4": no version of a server has longer parts, or more of them. */
 #define VERSION_PARTS_MAX  3
@@ -91,9 +92,9 @@ enum status suite_engine_check(const char *name, struct error *err)
 
     const char *nearest = text_nearest(name, names, COUNT_OF(names));
     return error_set(err, STATUS_INVALID,
-                     "engine: '%.60s' is not one of sqlite, postgresql, mysql, mariadb%s%s%s", name,
-                     nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-                     nearest != NULL ? "'?" : "");
+                     "engine: '%.*s' is not one of sqlite, postgresql, mysql, mariadb%s%s%s",
+                     SHOWN(name, 60), nearest != NULL ? "; did you mean '" : "",
+                     nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
 }
 
 /* ---- the other keys ----------------------------------------------------------- */
@@ -129,17 +130,17 @@ static enum status option_check(const struct suite_option *option, struct error 
 {
     if (option->name[0] == '\0' || strspn(option->name, OPTION_CHARS) != strlen(option->name))
         return error_set(err, STATUS_INVALID,
-                         "options: '%.60s' is no name of a server's variable (letters, digits, "
+                         "options: '%.*s' is no name of a server's variable (letters, digits, "
                          "'_', '.')",
-                         option->name);
+                         SHOWN(option->name, 60));
     if (has_control_character(option->value))
-        return error_set(err, STATUS_INVALID, "options.%.100s: a value is one line of plain text",
-                         option->name);
+        return error_set(err, STATUS_INVALID, "options.%.*s: a value is one line of plain text",
+                         SHOWN(option->name, 100));
     if (strstr(option->value, "${") != NULL)
         return error_set(err, STATUS_INVALID,
-                         "options.%.100s: templates have no value here: the server is made once "
+                         "options.%.*s: templates have no value here: the server is made once "
                          "for all slots",
-                         option->name);
+                         SHOWN(option->name, 100));
     return STATUS_OK;
 }
 
@@ -179,8 +180,8 @@ static enum status check_server(const struct suite_database *database,
                          engine->name);
     if (database->version[0] != '\0' && !is_version(database->version))
         return error_set(err, STATUS_INVALID,
-                         "version: '%.60s' is none such as 15, 8.0, 10.11.4 or >=8",
-                         database->version);
+                         "version: '%.*s' is none such as 15, 8.0, 10.11.4 or >=8",
+                         SHOWN(database->version, 60));
     for (size_t i = 0; i < database->options_count; i++) {
         enum status status = option_check(&database->options[i], err);
 

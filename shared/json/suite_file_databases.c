@@ -62,11 +62,14 @@ static enum status read_options(const struct reader *reader, const struct place 
     return STATUS_OK;
 }
 
+#define DATABASE_AT(member)       AT(struct database_target, database.member)
+#define DATABASE_WORDS_AT(member) WORDS_AT(struct database_target, database.member)
+
 /* 'auto' is the list without an element. */
 static enum status read_fingerprint(const struct reader *reader, const struct place *place,
                                     json_t *json, const struct key *key, void *target)
 {
-    struct database_target *entry = target;
+    static const struct key patterns = {DATABASE_WORDS_AT(fingerprint), .min = 1, .element_min = 1};
 
     (void)key;
     if (json_is_string(json) && strcmp(json_string_value(json), "auto") == 0)
@@ -74,15 +77,7 @@ static enum status read_fingerprint(const struct reader *reader, const struct pl
     if (!json_is_array(json))
         return READER_FAIL(reader, place, STATUS_INVALID,
                            "write auto, or a list of patterns such as [db/*.sql]");
-    enum status status = key_words_read(reader, place, json, &entry->database.fingerprint,
-                                        &entry->database.fingerprint_count);
-    for (size_t i = 0; i < entry->database.fingerprint_count && status == STATUS_OK; i++) {
-        struct place inner = {.outer = place, .index = i};
-
-        if (entry->database.fingerprint[i][0] == '\0')
-            status = READER_FAIL(reader, &inner, STATUS_INVALID, "must not be empty");
-    }
-    return status;
+    return key_words(reader, place, json, &patterns, target);
 }
 
 static enum status read_incremental(const struct reader *reader, const struct place *place,
@@ -94,9 +89,6 @@ static enum status read_incremental(const struct reader *reader, const struct pl
     entry->has_incremental = true;
     return reader_bool(reader, place, json, &entry->database.incremental);
 }
-
-#define DATABASE_AT(member)       AT(struct database_target, database.member)
-#define DATABASE_WORDS_AT(member) WORDS_AT(struct database_target, database.member)
 
 /* clang-format off */
 static const struct key database_keys[] = {

@@ -61,8 +61,8 @@ enum status suite_file_env_read(const struct reader *reader, const struct place 
 /* clang-format off */
 static const struct key prepare_keys[] = {
     {"run",     key_words, WORDS_AT(struct suite_prepare, run), .min = 1},
-    {"inputs",  key_words, WORDS_AT(struct suite_prepare, inputs)},
-    {"outputs", key_words, WORDS_AT(struct suite_prepare, outputs)},
+    {"inputs",  key_words, WORDS_AT(struct suite_prepare, inputs),  .element_min = 1},
+    {"outputs", key_words, WORDS_AT(struct suite_prepare, outputs), .element_min = 1},
 };
 /* clang-format on */
 

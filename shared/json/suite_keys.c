@@ -188,7 +188,7 @@ enum status key_words(const struct reader *reader, const struct place *place, js
     const char **words = arena_array(reader->arena, count, sizeof(*words));
     for (size_t i = 0; i < count; i++) {
         struct place inner = {.outer = place, .index = i};
-        enum status status = reader_text(reader, &inner, 0, SUITE_TEXT_BYTES_MAX,
+        enum status status = reader_text(reader, &inner, key->element_min, SUITE_TEXT_BYTES_MAX,
                                          json_array_get(json, i), &words[i]);
 
         if (status != STATUS_OK)

@@ -25,6 +25,7 @@ struct key {
     size_t offset;         /* where a value of a common kind goes in the target */
     size_t count_offset;   /* of lists */
     int64_t min, max;      /* bounds as in struct field */
+    int64_t element_min;   /* of lists: bytes of each */
     const struct enum_names *names;
 };
 
@@ -63,7 +64,7 @@ key_read key_enum;
 key_read key_duration;
 key_read key_duration_or_none; /* "none" where there may be no bound (min is 0) */
 key_read key_bytes;
-key_read key_words; /* a list; `min` is the least length of the list */
+key_read key_words; /* a list; `min` is its least length, `element_min` that of its elements */
 
 /* A command where the key takes other forms too. */
 enum status key_words_read(const struct reader *reader, const struct place *place, json_t *json,

@@ -2,8 +2,10 @@
 
 #include <criterion/criterion.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "shared/base/text.h"
 #include "shared/json/suite_json.h"
 
 static struct arena arena = ARENA_INIT;
@@ -169,6 +171,8 @@ static const struct {
      "prepare[0].run[1]: '${slot}' has no value here: a tree is prepared once for all slots"},
     {"{'driver': 'django', 'prepare': ['make all']}", "prepare[0]", "prepare[0]: a command is a list of words, such as [make, all]"},
     {"{'driver': 'django', 'prepare': [{'inputs': ['x']}]}", "prepare[0].run", "prepare[0].run: is missing"},
+    {"{'driver': 'django', 'prepare': [{'run': ['x'], 'outputs': ['']}]}", "prepare[0].outputs[0]",
+     "prepare[0].outputs[0]: must not be empty"},
     {"{'driver': 'django', 'env': {'1A': 'x'}}", "env.1A", "env.1A: is no name of a variable (letters, digits, '_')"},
     {"{'driver': 'django', 'env': {'MUSTER_SLOT': 'x'}}", "env.MUSTER_SLOT", "env.MUSTER_SLOT: names with MUSTER_ are Muster's own"},
     {"{'driver': 'django', 'env': {'A': {'secret': 'true'}}}", "env.A.from", "env.A.from: is missing"},
@@ -454,6 +458,37 @@ Test(suite_file, a_template_names_what_the_engine_of_its_database_has)
                          aliases[j].alias, cases[i].name, err.text);
             if (!is_good)
                 cr_assert_str_eq(err_path, "env.A");
+        }
+    }
+}
+
+Test(suite_file, what_is_shown_of_a_long_word_is_whole_characters)
+{
+    static const char *const files[] = {
+        "{'driver': 'django', 'databases': {'default': {'engine': '%s'}}}",
+        "{'driver': 'django', 'databases': {'default': {'engine': 'mysql', 'version': '%s'}}}",
+        "{'driver': 'django', 'databases': {'default': {'engine': 'mysql', 'options': {'%s': 1}}}}",
+        "{'driver': 'django', 'databases': {'default': {'mirror': '%s'}}}",
+        "{'driver': 'django', 'databases': {'%s': {'engine': 'mysql'}}}",
+        "{'driver': 'django', 'env': {'%s': 'x'}}",
+    };
+
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        for (size_t shift = 0; shift < 2; shift++) { /* one of both cuts a character in two */
+            char word[128] = "";
+            char file[512];
+            struct suite suite;
+
+            (void)strncat(word, "x", shift);
+            while (strlen(word) < 118)
+                (void)strncat(word, "\xc3\xa4", sizeof(word) - strlen(word) - 1);
+            const char *mark = strstr(files[i], "%s");
+            (void)snprintf(file, sizeof(file), "%.*s%s%s", (int)(mark - files[i]), files[i], word,
+                           mark + 2);
+
+            cr_assert_neq(read_file(file, &suite), STATUS_OK, "%s", file);
+
+            cr_assert(text_is_utf8(err.text, strlen(err.text)), "%s", err.text);
         }
     }
 }
