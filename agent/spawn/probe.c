@@ -216,7 +216,11 @@ static void overlay_print(const char *dir, enum namespaces namespaces, struct re
                                           .overlay = {lower, upper, scratch, at}};
     struct error err;
 
-    layers_make(top, refusal);
+    /* A trial that was killed may have left its own, under a pid that is ours now. */
+    if (file_remove_tree(top, &err) == STATUS_OK)
+        layers_make(top, refusal);
+    else
+        (void)snprintf(refusal->what, sizeof(refusal->what), "%s", "removal of an older trial");
     if (refusal->what[0] == '\0' && trial_run(&options, refusal)) {
         (void)printf("overlay yes\n");
     } else {

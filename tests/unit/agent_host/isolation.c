@@ -36,6 +36,13 @@ static void teardown(void)
     cr_assert_eq(file_remove_tree(dir, &err), STATUS_OK, "%s", err.text);
 }
 
+/* A test that is skipped is not torn down by the framework. */
+#define SKIP(...)                                                                                  \
+    do {                                                                                           \
+        teardown();                                                                                \
+        cr_skip_test(__VA_ARGS__);                                                                 \
+    } while (false)
+
 TestSuite(isolation, .init = setup, .fini = teardown);
 
 static struct isolation probed(const char *place)
@@ -44,7 +51,7 @@ static struct isolation probed(const char *place)
     struct error err;
 
     if (access(HELPER_PATH, X_OK) != 0)
-        cr_skip_test("this user cannot reach " HELPER_PATH);
+        SKIP("this user cannot reach " HELPER_PATH);
     cr_assert_eq(isolation_probe(HELPER_PATH, place, &isolation, &err), STATUS_OK, "%s", err.text);
     return isolation;
 }
@@ -87,7 +94,7 @@ Test(isolation, an_overlay_on_an_overlay_is_named)
     }
     if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("overlay", top, "overlay", 0, layers) != 0)
-        cr_skip_test("only root may mount an overlay here");
+        SKIP("only root may mount an overlay here");
     struct isolation isolation = probed(top);
     cr_assert_eq(umount(top), 0);
     cr_assert_not(isolation.can_overlay);
@@ -109,7 +116,7 @@ static void call_refuse(unsigned call)
 
     cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-        cr_skip_test("no filter of calls can be had here");
+        SKIP("no filter of calls can be had here");
 }
 
 static void refusal_is_named(unsigned call, const char *wanted)

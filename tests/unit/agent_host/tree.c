@@ -36,6 +36,13 @@ static void teardown(void)
     cr_assert_eq(file_remove_tree(dir, &err), STATUS_OK, "%s", err.text);
 }
 
+/* A test that is skipped is not torn down by the framework. */
+#define SKIP(...)                                                                                  \
+    do {                                                                                           \
+        teardown();                                                                                \
+        cr_skip_test(__VA_ARGS__);                                                                 \
+    } while (false)
+
 TestSuite(tree, .init = setup, .fini = teardown);
 
 /* ---- what stands in a tree ------------------------------------------------------- */
@@ -134,7 +141,7 @@ Test(tree, holes_stay_holes)
     holes_make(in(from, "file"));
     cr_assert_eq(tree_measure(from, &source, &err), STATUS_OK, "%s", err.text);
     if (source.allocated_bytes >= source.bytes / 2)
-        cr_skip_test("the file system under /tmp keeps no holes");
+        SKIP("the file system under /tmp keeps no holes");
     hash_of(from, wanted);
     for (int means = 0; means < COPY_MEANS_COUNT; means++) {
         struct tree_options options = {.means = (enum copy_means)means, .threads = 1};
@@ -214,7 +221,7 @@ Test(tree, a_full_disk_is_named_and_leaves_no_copy)
     cr_assert_eq(mkdir(in(dir, "small"), 0700), 0);
     if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("none", in(dir, "small"), "tmpfs", 0, "size=1m") != 0)
-        cr_skip_test("only root may mount a small file system");
+        SKIP("only root may mount a small file system");
     for (int means = 0; means < COPY_MEANS_COUNT; means++) {
         struct tree_options options = {.means = (enum copy_means)means, .threads = 2};
         cr_assert_neq(tree_copy(from, in(dir, "small/to"), &options, &err), STATUS_OK);
@@ -275,7 +282,7 @@ Test(tree, root_gives_a_copy_away_with_its_modes)
     struct error err;
 
     if (geteuid() != 0)
-        cr_skip_test("only root can give files away");
+        SKIP("only root can give files away");
     tree_make(from);
     hash_of(from, wanted);
     cr_assert_eq(tree_copy(from, to, &options, &err), STATUS_OK, "%s", err.text);
@@ -291,7 +298,7 @@ Test(tree, giving_does_not_follow_links)
     struct error err;
 
     if (geteuid() != 0)
-        cr_skip_test("only root can give files away");
+        SKIP("only root can give files away");
     tree_make(from);
     write_file(in(dir, "secret"), "secret", 0600);
     cr_assert_eq(symlink("../secret", in(from, "bait")), 0);
