@@ -2,12 +2,12 @@
  * the variables that existing tools know, the suite's, and Muster's, in this order; a later one
  * wins.  Nothing else, on a laptop as on a fleet. */
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/workers/environment_databases.h"
 #include "agent/workers/lines.h"
 #include "agent/workers/template.h"
 #include "agent/workers/workers.h"
@@ -32,6 +32,8 @@ struct builder {
     enum environment_mode mode;
     const char *tmp_dir;
     struct arena *arena;
+    const struct worker_database *databases; /* that templates and tools are told of */
+    size_t database_count;
     char **at;
     size_t count;
     size_t cap;
@@ -145,98 +147,9 @@ static enum status muster_add(struct builder *builder, struct error *err)
 
 /* ---- what existing tools know -------------------------------------------------------- */
 
-static const char *url_variable(struct arena *arena, const char *alias)
+static void put_told(void *context, const char *name, const char *value)
 {
-    char *name = arena_printf(arena, "%s_DATABASE_URL", alias);
-
-    for (char *at = name; *at != '\0'; at++)
-        *at = isalnum((unsigned char)*at) ? (char)toupper((unsigned char)*at) : '_';
-    return name;
-}
-
-/* Variables that the clients of an engine's servers know, and the field that each holds. */
-struct tool_variable {
-    const char *name;
-    const char *field;
-};
-
-/* clang-format off */
-static const struct tool_variable postgresql_variables[] = {
-    {"PGHOST",     "host"},
-    {"PGPORT",     "port"},
-    {"PGUSER",     "user"},
-    {"PGPASSWORD", "password"},
-    {"PGDATABASE", "name"},
-};
-
-static const struct tool_variable mysql_variables[] = {
-    {"MYSQL_HOST",      "host"},
-    {"MYSQL_TCP_PORT",  "port"},
-    {"MYSQL_UNIX_PORT", "socket"},
-    {"MYSQL_USER",      "user"},
-    {"MYSQL_PWD",       "password"}, /* of the client programs             */
-    {"MYSQL_PASSWORD",  "password"}, /* of containers, and suites for them */
-    {"MYSQL_DATABASE",  "name"},
-};
-/* clang-format on */
-
-/* Any database, for DATABASE_URL. */
-static const char *const any_engine[] = {"sqlite", "postgresql", "mysql", "mariadb", NULL};
-static const char *const postgresql_engines[] = {"postgresql", NULL};
-static const char *const mysql_engines[] = {"mysql", "mariadb", NULL};
-static const struct tool_variable url_variables[] = {{"DATABASE_URL", "url"}};
-
-/* Each family has one set of variables, so one database can have them. */
-static const struct tool_family {
-    const char *const *engines; /* NULL at the end */
-    const struct tool_variable *variables;
-    size_t count;
-} tool_families[] = {
-    {any_engine, url_variables, COUNT_OF(url_variables)},
-    {postgresql_engines, postgresql_variables, COUNT_OF(postgresql_variables)},
-    {mysql_engines, mysql_variables, COUNT_OF(mysql_variables)},
-};
-
-static bool is_of_family(const struct worker_database *database, const struct tool_family *family)
-{
-    for (const char *const *engine = family->engines; *engine != NULL; engine++)
-        if (strcmp(*engine, database->engine) == 0)
-            return true;
-    return false;
-}
-
-/* The one called 'default', or the only one; a mirror is none of its own.  NULL: nobody can say. */
-static const struct worker_database *family_database(const struct worker_plan *plan,
-                                                     const struct tool_family *family)
-{
-    const struct worker_database *only =
-        template_database_find(plan->databases, plan->database_count, "default");
-    size_t count = 0;
-
-    if (only != NULL && is_of_family(only, family))
-        return only;
-    for (size_t i = 0; i < plan->database_count; i++) {
-        const struct worker_database *database = &plan->databases[i];
-        bool is_mirror = database->mirror != NULL && database->mirror[0] != '\0';
-
-        if (is_mirror || !is_of_family(database, family))
-            continue;
-        only = database;
-        count++;
-    }
-    return count == 1 ? only : NULL;
-}
-
-static void tool_variables_add(struct builder *builder)
-{
-    for (size_t i = 0; i < COUNT_OF(tool_families); i++) {
-        const struct tool_family *family = &tool_families[i];
-        const struct worker_database *database = family_database(builder->plan, family);
-
-        for (size_t j = 0; j < family->count && database != NULL; j++)
-            put(builder, family->variables[j].name,
-                template_database_field(database, family->variables[j].field, builder->arena));
-    }
+    put(context, name, value);
 }
 
 static enum status databases_add(struct builder *builder, struct error *err)
@@ -249,15 +162,8 @@ static enum status databases_add(struct builder *builder, struct error *err)
     if (status == STATUS_OK)
         put(builder, "MUSTER_DATABASES", json.at);
     buffer_release(&json);
-    for (size_t i = 0; i < plan->database_count; i++) {
-        const char *alias = plan->databases[i].alias;
-        const struct worker_database *database =
-            template_database_find(plan->databases, plan->database_count, alias);
-        const char *url = template_database_field(database, "url", builder->arena);
-        if (url != NULL)
-            put(builder, url_variable(builder->arena, alias), url);
-    }
-    tool_variables_add(builder);
+    environment_databases_tell(builder->databases, builder->database_count, builder->arena,
+                               put_told, builder);
     return status == STATUS_OK ? STATUS_OK : error_wrap(err, status, "MUSTER_DATABASES");
 }
 
@@ -285,8 +191,8 @@ static struct template_context context_of(const struct builder *builder)
         .seed = plan->options != NULL ? plan->options->seed : 0,
         .dir = plan->tree_dir,
         .dir_tmp = builder->tmp_dir,
-        .databases = plan->databases,
-        .database_count = builder->mode == ENVIRONMENT_PREPARE ? 0 : plan->database_count,
+        .databases = builder->databases,
+        .database_count = builder->database_count,
         .environment = builder->at,
         .environment_count = builder->count,
     };
@@ -365,6 +271,9 @@ static enum status everything_add(struct builder *builder, struct error *err)
     base_add(builder);
     if (builder->plan->suite == NULL)
         return STATUS_OK;
+    if (builder->mode != ENVIRONMENT_PREPARE)
+        environment_databases_choose(builder->plan, builder->mode, builder->tmp_dir, builder->arena,
+                                     &builder->databases, &builder->database_count);
     tools_add(builder);
     if (builder->mode != ENVIRONMENT_PREPARE)
         status = databases_add(builder, err);

@@ -272,3 +272,45 @@ Test(worker_environment, what_the_suite_says_wins_except_over_what_is_musters)
     cr_assert_str_eq(value_of(environment, "PGHOST"), "127.0.0.1");
     cr_assert_str_eq(value_of(environment, "MUSTER_SLOT"), "1");
 }
+
+Test(worker_environment, collecting_before_there_is_a_database_leads_nowhere)
+{
+    struct suite_env env[] = {
+        {.name = "MARK", .from = SUITE_ENV_TEMPLATE, .value = "${db.file.path}"},
+        {.name = "SOCKET", .from = SUITE_ENV_TEMPLATE, .value = "${db.copy.socket}"},
+    };
+    struct suite_database said[] = {
+        {.alias = "file", .engine = "sqlite", .name = "shop", .mirror = ""},
+        {.alias = "pg", .engine = "postgresql", .name = "shop", .mirror = ""},
+        {.alias = "copy", .engine = "postgresql", .name = "shop", .mirror = "pg"},
+    };
+    struct suite suite = {.driver = SUITE_DRIVER_DJANGO,
+                          .env = env,
+                          .env_count = COUNT_OF(env),
+                          .databases = said,
+                          .databases_count = COUNT_OF(said)};
+    struct worker_plan plan = {.slot = 1, .run = 7, .tree_dir = "/tree", .suite = &suite};
+    static const char *const wanted[][2] = {
+        {"MARK", "/tmp/x/none/file.sqlite3"},
+        {"FILE_DATABASE_URL", "sqlite:////tmp/x/none/file.sqlite3"},
+        {"PG_DATABASE_URL", "postgresql://none:none@127.0.0.1:1/shop"},
+        {"COPY_DATABASE_URL", "postgresql://none:none@127.0.0.1:1/shop"},
+        {"SOCKET", "/tmp/x/none/pg.sock"},
+        {"PGPORT", "1"},
+        {"MUSTER_DATABASES", "[]"},
+    };
+    char **environment = NULL;
+    struct error err;
+
+    cr_assert_eq(
+        worker_environment_build(&plan, ENVIRONMENT_COLLECT, "/tmp/x", &arena, &environment, &err),
+        STATUS_OK, "%s", err.text);
+
+    for (size_t i = 0; i < COUNT_OF(wanted); i++) {
+        cr_assert_not_null(value_of(environment, wanted[i][0]), "%s", wanted[i][0]);
+        cr_assert_str_eq(value_of(environment, wanted[i][0]), wanted[i][1]);
+    }
+    cr_assert_eq(
+        worker_environment_build(&plan, ENVIRONMENT_RUN, "/tmp/x", &arena, &environment, &err),
+        STATUS_NOT_FOUND, "a worker without its database must not start");
+}
