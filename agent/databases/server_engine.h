@@ -26,8 +26,13 @@
 #include "shared/base/status.h"
 #include "shared/protocol/suite.h"
 
-/* The user that workers and set-up commands connect as: superuser of their own server.  With a
- * password by TCP and socket alike. */
+/* The user that workers and set-up commands connect as, and Muster too: superuser of their own
+ * server, with the password that hand_out gave it.
+ *
+ * A directory at rest (base, template, a clone nobody has yet) has a password that everybody knows;
+ * prepare and close_down see to it.  So socket_dir is the agent's and the server's alone (0700)
+ * until hand_out has succeeded, and the port is not forwarded before.  What comes by the port is
+ * forwarded to the socket, so a server can tell nobody by where they come from. */
 #define SERVER_USER "muster"
 
 /* Longest time that one connection attempt or question of ours may take. */
@@ -66,7 +71,7 @@ struct server_command {
 /* Where a running server is asked. */
 struct server_address {
     const char *socket_dir;
-    const char *password; /* of SERVER_USER; "" before one was set */
+    const char *password; /* that hand_out gave SERVER_USER; "" the one at rest */
 };
 
 struct server_facts {
@@ -115,19 +120,25 @@ struct server_engine {
     enum status (*look)(const struct server_address *address, const char *name,
                         struct server_facts *out_facts, struct error *err) MUST_USE;
 
-    /* Makes the end a clean one (no recovery at the next start); stop_signal follows. */
+    /* Makes the end a clean one (no recovery at the next start) and the password the one at rest;
+     * stop_signal follows. */
     enum status (*close_down)(const struct server_address *address, struct error *err) MUST_USE;
 
     /* Of the closed directory.  STATUS_CONFLICT: it was not closed cleanly. */
     enum status (*tidy)(const struct server_plan *plan, struct error *err) MUST_USE;
 
-    /* A clone that has just started: answers, every name is there, gets `password`. */
+    /* A clone, or a template that is to be set up, that has just started: answers, every name is
+     * there, gets `password`, which address->password is from then on. */
     enum status (*hand_out)(const struct server_address *address, const char *const *names,
                             size_t count, const char *password, struct error *err) MUST_USE;
 
     /* What it is doing now, in one line for people ("CREATE TABLE ... 3.1 s"); "" nothing. */
     enum status (*doing)(const struct server_address *address, struct arena *arena,
                          const char **out_text, struct error *err) MUST_USE;
+
+    /* Clients make the socket's name from a port (".s.PGSQL.5432"): its text before the number;
+     * NULL: they are told the socket's file. */
+    const char *socket_prefix;
 };
 
 /* NULL: no server of that name (sqlite has none). */
