@@ -351,7 +351,8 @@ enum status mysql_look(const struct server_address *address, const char *name,
     MYSQL_ROW row = mysql_fetch_row(result);
 
     if (row == NULL || !text_to_int64(row[0], 0, INT64_MAX, &out_facts->tables))
-        return error_set(err, STATUS_UNAVAILABLE, "database server, counting tables gave no number");
+        return error_set(err, STATUS_UNAVAILABLE,
+                         "database server, counting tables gave no number");
     return STATUS_OK;
 }
 

@@ -142,6 +142,9 @@ static size_t line_make(const char *statement, char out_line[SERVER_DOING_BYTES 
     return len;
 }
 
+/* A byte that is no UTF-8 becomes U+FFFD. */
+#define REPLACEMENT_BYTES 3
+
 const char *server_doing_line(struct arena *arena, const char *statement, double seconds)
 {
     char line[SERVER_DOING_BYTES + 1];
@@ -150,7 +153,7 @@ const char *server_doing_line(struct arena *arena, const char *statement, double
 
     if (line_make(statement, line) == 0)
         return "";
-    buffer_init(&clean, sizeof("\xef\xbf\xbd") * sizeof(line));
+    buffer_init(&clean, (size_t)REPLACEMENT_BYTES * sizeof(line));
     if (text_add_as_utf8(&clean, line, strlen(line)))
         text = arena_printf(arena, "%s %.1f s", clean.at, seconds > 0 ? seconds : 0);
     buffer_release(&clean);

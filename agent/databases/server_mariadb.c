@@ -41,8 +41,10 @@ static enum status version_read(const char *printed, struct server_version *out_
 /* For making the directory as for serving it: sizes of files must agree. */
 static const char *const file_settings[] = {
     "--innodb-log-file-size=4M",
-    /* Copied whole into every overlay at the server's start: as small as it may be. */
+    /* Copied whole into every overlay at the server's start: as small as it may be.  (It grows by
+     * 64 MB at a time otherwise, and even an empty directory's first 5 MB are soon full.) */
     "--innodb-data-file-path=ibdata1:5M:autoextend",
+    "--innodb-autoextend-increment=1",
     /* Lost with the machine, and that is right: a clone is thrown away. */
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-doublewrite=0",

@@ -1,9 +1,11 @@
 /* MySQL, from 8.0 on: what calls itself MariaDB is not.
  *
- * Passwords are caching_sha2_password, the only way that 9.x has.  It asks a client that it has not
- * seen for the password itself, and by the agent's port the client takes the way for an open one
- * and the server for a closed one, so neither would agree; a client that it has seen since the
- * password was set is asked for a proof only.  So hand_out ends with a connection of its own. */
+ * Passwords are caching_sha2_password, the only way that 9.x has.  A user that the server has not
+ * seen since the password was set must show the password itself, over a closed way.  By the agent's
+ * port the client takes the way for an open one and the server, at its socket, for a closed one:
+ * they do not agree.  A user that it has seen is asked for a proof only, by any way.  So hand_out
+ * ends with a connection of its own.  A suite that says FLUSH PRIVILEGES, or makes users, comes by
+ * the socket afterwards. */
 
 #include <signal.h>
 #include <string.h>

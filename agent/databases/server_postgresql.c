@@ -138,7 +138,6 @@ static enum status options_check(const struct suite_option *options, size_t coun
  * serves all agents, and fastest.  WAL segments of 1 MB instead of 16 keep a clone small. */
 static const char *const initdb_arguments[] = {
     "--pwfile=/dev/stdin",
-    "--username=" SERVER_USER,
     "--auth-local=scram-sha-256",
     "--auth-host=reject",
     "--encoding=UTF8",
@@ -162,6 +161,7 @@ static void initialise(const struct server_plan *plan, struct arena *arena,
     server_arguments_add(&arguments, SERVER_PASSWORD_AT_REST);
     server_arguments_add(&arguments, arena_printf(arena, "%s/initdb", plan->install->bin_dir));
     server_arguments_add(&arguments, arena_printf(arena, "--pgdata=%s", plan->data_dir));
+    server_arguments_add(&arguments, "--username=" SERVER_USER);
     server_arguments_add_all(&arguments, initdb_arguments);
     for (size_t i = 0; i < plan->option_count; i++) {
         const char *argument = baked_argument(plan->options[i].name);
@@ -199,8 +199,9 @@ static const struct {
     {"max_logical_replication_workers=0",     0},
     {"autovacuum=off",                        0},
     {"jit=off",                               0},
-    /* A set-up that makes 1,700 tables in one transaction holds a lock on each. */
-    {"max_locks_per_transaction=1024",        0},
+    /* A set-up that makes or drops 1,700 tables in one transaction holds some 9,000 locks.  They
+     * come from one table of this times max_connections, which takes 19 MB for each 100,000. */
+    {"max_locks_per_transaction=192",         0},
     /* In the clone's directory, not in /dev/shm, where a killed server would leave it. */
     {"dynamic_shared_memory_type=mmap",       0},
     /* The same on every machine. */
@@ -293,7 +294,7 @@ static enum status control_read(const char *data_dir, struct control *out_contro
 }
 
 /* --wal-segsize=1 */
-#define SEGMENT_BYTES (1024 * 1024)
+#define SEGMENT_BYTES 1048576
 
 /* A closed server needs the one segment that its last checkpoint is in; a big set-up leaves dozens.
  * A segment is named by its timeline and by its number in two parts of 8 digits each, of which the

@@ -228,6 +228,7 @@ static void usual_places_add(struct finding *finding, const struct server_engine
     for (const char *const *pattern = engine->program_globs; *pattern != NULL; pattern++) {
         glob_t found;
 
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): only a "~" would make it ask for a user */
         if (glob(*pattern, GLOB_NOSORT, NULL, &found) == 0) {
             for (size_t i = 0; i < found.gl_pathc; i++)
                 (void)server_add(finding, engine, found.gl_pathv[i]);
@@ -238,7 +239,7 @@ static void usual_places_add(struct finding *finding, const struct server_engine
 
 static void search_path_add(struct finding *finding)
 {
-    const char *rest = getenv("PATH"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
+    const char *rest = getenv("PATH"); /* NOLINT(concurrency-mt-unsafe): no thread sets it */
 
     while (rest != NULL && *rest != '\0') {
         size_t len = strcspn(rest, ":");
