@@ -139,6 +139,10 @@ struct server_engine {
     /* Clients make the socket's name from a port (".s.PGSQL.5432"): its text before the number;
      * NULL: they are told the socket's file. */
     const char *socket_prefix;
+
+    /* Ends it at once, for a directory that is thrown away.  SIGKILL, but for PostgreSQL: a killed
+     * one leaves a segment of System V memory to the machine, of which there are 4096. */
+    int drop_signal;
 };
 
 /* NULL: no server of that name (sqlite has none). */

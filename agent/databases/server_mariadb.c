@@ -171,6 +171,7 @@ const struct server_engine server_mariadb = {
     .ready_text = MYSQL_READY_TEXT,
     .socket_name = MYSQL_SOCKET_NAME,
     .stop_signal = SIGTERM,
+    .drop_signal = SIGKILL,
     .port = MYSQL_PORT,
     .version_read = version_read,
     .options_check = mysql_options_check,

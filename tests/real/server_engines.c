@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,6 +41,7 @@ static char dir[64];
 static struct server_list servers;
 static struct arena arena;
 static pid_t server_pid;
+static int server_drop;
 static int server_log = -1;
 static uid_t user_id;
 static gid_t group_id;
@@ -67,7 +69,7 @@ _Noreturn static void become(char **argv, int output)
 
     if (getuid() == 0 && (setgid(group_id) != 0 || setuid(user_id) != 0))
         _exit(126);
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)prctl(PR_SET_PDEATHSIG, server_drop > 0 ? server_drop : SIGKILL);
     (void)dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
     (void)dup2(output, STDOUT_FILENO);
     (void)dup2(output, STDERR_FILENO);
@@ -138,6 +140,7 @@ static void server_start(const struct server_plan *plan)
     int64_t begin_us = clock_monotonic_us();
 
     plan->install->engine->argv(plan, &arena, &command);
+    server_drop = plan->install->engine->drop_signal;
     server_pid = program_start(command.argv, &server_log);
     buffer_init(&said, LOG_BYTES);
     cr_assert(output_wait(server_log, plan->install->engine->ready_text, &said), "%s", said.at);
@@ -208,7 +211,7 @@ static void setup(void)
 static void teardown(void)
 {
     if (server_pid > 0) {
-        (void)kill(server_pid, SIGKILL);
+        (void)kill(server_pid, server_drop);
         (void)waitpid(server_pid, NULL, 0);
     }
     (void)!file_remove_tree(dir, NULL);
@@ -511,7 +514,7 @@ Test(server_engines, a_mysql_lives_from_nothing_to_a_clone)
     whole_life("mysql", &mysql_dialect);
 }
 
-Test(server_engines, a_killed_server_is_no_template)
+Test(server_engines, a_dropped_server_is_no_template)
 {
     const struct server_install *install = NULL;
     struct server_plan plan = {0};
@@ -528,7 +531,7 @@ Test(server_engines, a_killed_server_is_no_template)
                                     .socket_dir = directory_make(arena_printf(&arena, "s%zu", i))};
         base_make(&plan);
 
-        cr_assert_eq(kill(server_pid, SIGKILL), 0);
+        cr_assert_eq(kill(server_pid, server_drop), 0);
         cr_assert_eq(waitpid(server_pid, NULL, 0), server_pid);
         server_pid = 0;
         (void)close(server_log);
@@ -536,4 +539,53 @@ Test(server_engines, a_killed_server_is_no_template)
         cr_assert_eq(install->engine->tidy(&plan, &err), STATUS_CONFLICT, "%s",
                      install->engine->name);
     }
+}
+
+/* The segment's number is the second one on the line of postmaster.pid that has two. */
+static int segment_of(const char *data_dir)
+{
+    char *path = arena_printf(&arena, "%s/postmaster.pid", data_dir);
+    struct buffer text;
+    long key = 0;
+    long segment = -1;
+    struct error err;
+
+    buffer_init(&text, LOG_BYTES);
+    cr_assert_eq(file_read(path, &text, &err), STATUS_OK, "%s", err.text);
+    char *rest = text.at;
+
+    for (char *line = NULL; segment < 0 && (line = strsep(&rest, "\n")) != NULL;) {
+        char *end = NULL;
+
+        key = strtol(line, &end, 10);
+        if (key != 0 && *end == ' ')
+            segment = strtol(end, NULL, 10);
+    }
+    buffer_release(&text);
+    cr_assert_geq(segment, 0);
+    return (int)segment;
+}
+
+Test(server_engines, a_dropped_postgresql_leaves_no_memory_behind)
+{
+    const struct server_install *install = NULL;
+    struct server_plan plan = {0};
+    struct shmid_ds facts;
+    struct error err;
+
+    if (servers_choose(&servers, "postgresql", "", &install, &err) != STATUS_OK)
+        cr_skip("%s", err.text);
+    plan = (struct server_plan){
+        .install = install, .data_dir = directory_make("data"), .socket_dir = directory_make("s")};
+    base_make(&plan);
+    int segment = segment_of(plan.data_dir);
+
+    cr_assert_eq(shmctl(segment, IPC_STAT, &facts), 0);
+
+    cr_assert_eq(kill(server_pid, install->engine->drop_signal), 0);
+    cr_assert_eq(waitpid(server_pid, NULL, 0), server_pid);
+    server_pid = 0;
+    (void)close(server_log);
+
+    cr_assert_eq(shmctl(segment, IPC_STAT, &facts), -1);
 }
