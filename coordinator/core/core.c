@@ -46,6 +46,7 @@ void core_free(struct core *core)
     run_free(core, run);
     HASH_ITER(hh, core->agents, agent, next_agent)
     agent_free(core, agent);
+    images_free(core);
     free(core->pool);
     free(core);
 }
@@ -85,11 +86,17 @@ static void apply_to_run(struct run *run, const struct fact *fact)
         break;
     case FACT_RUN_ENDED:
         run_apply_ended(run, fact->run_ended);
+        images_forget_run(run->core, run->number);
         break;
     case FACT_AGENT_JOINED:
     case FACT_AGENT_SYNCED:
     case FACT_AGENT_GONE:
     case FACT_RUN_SUBMITTED:
+    case FACT_IMAGE_CLAIMED:
+    case FACT_IMAGE_DONE:
+    case FACT_IMAGE_FAILED:
+    case FACT_IMAGE_RELEASED:
+    case FACT_IMAGE_DROPPED:
     case FACT_KIND_COUNT:
         UNREACHABLE("not a fact of an existing run");
     }
@@ -110,6 +117,21 @@ void core_apply(struct core *core, const struct fact *fact)
     case FACT_RUN_SUBMITTED:
         run_apply_submitted(core, fact->run, fact->run_submitted);
         run_find(core, fact->run)->last_seq = 1;
+        return;
+    case FACT_IMAGE_CLAIMED:
+        image_apply_claimed(core, fact->image_claimed);
+        return;
+    case FACT_IMAGE_DONE:
+        image_apply_done(core, fact->image_done);
+        return;
+    case FACT_IMAGE_FAILED:
+        image_apply_failed(core, fact->image_failed);
+        return;
+    case FACT_IMAGE_RELEASED:
+        image_apply_released(core, fact->image_released);
+        return;
+    case FACT_IMAGE_DROPPED:
+        image_apply_dropped(core, fact->image_dropped);
         return;
     case FACT_TESTS_COLLECTED:
     case FACT_RUN_PLANNED:
@@ -217,6 +239,7 @@ void core_restart(struct core *core, struct instant instant)
         restart_run(core, run);
     for (struct lease *lease = core->leases; lease != NULL; lease = lease->hh.next)
         lease->heard_ms = instant.now_ms;
+    images_restart(core);
 }
 
 void core_give_history(struct core *core, int64_t run, const struct history *history)
@@ -337,6 +360,20 @@ enum status core_handle(struct core *core, struct instant instant, const struct 
         return on_work(&desk, command, out_reply, err);
     case COMMAND_STATS:
         view_stats(core, &out_reply->stats);
+        return STATUS_OK;
+    case COMMAND_IMAGE_CLAIM:
+        return claim_handle(&desk, command, &out_reply->image_answer, err);
+    case COMMAND_IMAGE_DONE:
+        return image_done_handle(&desk, command, err);
+    case COMMAND_IMAGE_FAILED:
+        return image_failed_handle(&desk, command, err);
+    case COMMAND_IMAGE_BAD:
+        image_bad_handle(&desk, command, out_reply);
+        return STATUS_OK;
+    case COMMAND_IMAGE_DROP:
+        return image_drop_handle(&desk, command, out_reply, err);
+    case COMMAND_IMAGES:
+        view_images(core, arena, &out_reply->image_list);
         return STATUS_OK;
     case COMMAND_TICK:
         deadline_tick(&desk);

@@ -11,8 +11,9 @@
  * restart.  Nothing of a reply may leave the process before the commit.
  *
  * "Pencil" is what the core knows without a fact and a restart forgets: when an agent was heard
- * last, how far a lease is, what is warm in a slot, who watches a run, history for estimates. After
- * a restart every open lease and every watched run gets its time anew.
+ * last, how far a lease is, what is warm in a slot, who watches a run, history for estimates, which
+ * images a run has asked for. After a restart every open lease and every watched run gets its time
+ * anew, and every image counts as asked for by every open run.
  *
  * Owned by one thread (the engine's). */
 
@@ -71,6 +72,10 @@ int64_t core_next_deadline_ms(const struct core *core);
 /* Would a sync of this idle agent bring it anything (work, a cancel)?  Also true for an agent that
  * is not known or not of this incarnation: it should sync. */
 bool core_has_news(const struct core *core, const char *agent, int64_t incarnation);
+
+/* Would the claim be answered with anything but "wait"? */
+bool core_image_has_news(const struct core *core, const char *fingerprint,
+                         const struct image_claim *claim);
 
 /* SHA-256 over the durable state in a fixed order: two cores with equal digests decide alike once
  * pencil is equal.  For tests and the simulation. */

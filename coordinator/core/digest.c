@@ -5,8 +5,9 @@
 #include "shared/base/hash.h"
 
 /* The durable state as one hash: agents by name, gone ones too, open runs by number, their leases
- * by token and the closed ones in the order in which they ended.  No pencil, nothing of this
- * process (epoch, counters, totals), nothing that follows from the rest (the queue's lanes). */
+ * by token and the closed ones in the order in which they ended, images by key.  No pencil, nothing
+ * of this process (epoch, counters, totals), nothing that follows from the rest (the queue's
+ * lanes). */
 
 static void add_number(struct hash *hash, int64_t number)
 {
@@ -161,6 +162,55 @@ static void add_runs(struct hash *hash, const struct core *core)
         add_run(hash, open[i].run);
 }
 
+static void add_image(struct hash *hash, const struct image *image)
+{
+    const struct image_failure *failure = NULL;
+
+    hash_add_text(hash, image->fingerprint);
+    hash_add_text(hash, image->trust);
+    add_number(hash, image->state);
+    add_number(hash, image->lease);
+    hash_add_text(hash, image->agent);
+    add_number(hash, image->incarnation);
+    add_number(hash, image->run);
+    add_number(hash, image->at_ms);
+    hash_add_text(hash, image->hash);
+    add_number(hash, image->bytes);
+    DL_FOREACH(image->failures, failure)
+    {
+        add_number(hash, failure->run);
+        add_number(hash, failure->lease);
+        add_number(hash, failure->at_ms);
+        hash_add_text(hash, failure->agent);
+        hash_add_text(hash, failure->text);
+    }
+}
+
+struct image_ref {
+    const struct image *image;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct image_ref *left = a;
+    const struct image_ref *right = b;
+
+    return strcmp(left->image->key, right->image->key);
+}
+
+static void add_images(struct hash *hash, const struct core *core)
+{
+    CLEANUP(mem_freep)
+    struct image_ref *images = mem_alloc(HASH_COUNT(core->images) * sizeof(*images));
+    size_t count = 0;
+
+    for (const struct image *image = core->images; image != NULL; image = image->hh.next)
+        images[count++].image = image;
+    qsort(images, count, sizeof(*images), by_key);
+    for (size_t i = 0; i < count; i++)
+        add_image(hash, images[i].image);
+}
+
 void core_digest(const struct core *core, char out_hex[65])
 {
     struct hash hash;
@@ -168,5 +218,6 @@ void core_digest(const struct core *core, char out_hex[65])
     hash_init(&hash);
     add_agents(&hash, core);
     add_runs(&hash, core);
+    add_images(&hash, core);
     hash_final(&hash, out_hex);
 }

@@ -31,6 +31,9 @@ const char *fact_kind_name(enum fact_kind kind)
         [FACT_TESTS_RETURNED] = "tests_returned",   [FACT_ATTEMPT_RECORDED] = "attempt_recorded",
         [FACT_NOTE_RECORDED] = "note_recorded",     [FACT_PROBLEM_RECORDED] = "problem_recorded",
         [FACT_LEASE_ENDED] = "lease_ended",         [FACT_RUN_ENDED] = "run_ended",
+        [FACT_IMAGE_CLAIMED] = "image_claimed",     [FACT_IMAGE_DONE] = "image_done",
+        [FACT_IMAGE_FAILED] = "image_failed",       [FACT_IMAGE_RELEASED] = "image_released",
+        [FACT_IMAGE_DROPPED] = "image_dropped",
     };
 
     CHECK(kind >= 0 && kind < FACT_KIND_COUNT);

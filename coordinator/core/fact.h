@@ -28,8 +28,13 @@ enum fact_kind {
     FACT_ATTEMPT_RECORDED,
     FACT_NOTE_RECORDED,
     FACT_PROBLEM_RECORDED,
-    FACT_LEASE_ENDED, /* what it still held is offered again, uncharged                  */
-    FACT_RUN_ENDED,   /* undecided tests are not-run, with the reason                    */
+    FACT_LEASE_ENDED,    /* what it still held is offered again, uncharged                  */
+    FACT_RUN_ENDED,      /* undecided tests are not-run, with the reason                    */
+    FACT_IMAGE_CLAIMED,  /* fleet: an agent builds the image of a fingerprint, under a lease */
+    FACT_IMAGE_DONE,     /* fleet: it is in the blob store                                   */
+    FACT_IMAGE_FAILED,   /* fleet: the building ended; its run is told, others may try again */
+    FACT_IMAGE_RELEASED, /* fleet: the building ended, nothing is known; the next one builds */
+    FACT_IMAGE_DROPPED,  /* fleet: nothing is known of the fingerprint any more              */
     FACT_KIND_COUNT
 };
 
@@ -154,6 +159,52 @@ struct fact_run_ended {
     const struct run_counts *counts;
 };
 
+struct fact_image_claimed {
+    const char *trust;
+    const char *fingerprint;
+    int64_t lease;
+    const char *agent;
+    int64_t incarnation;
+    int64_t run;   /* for which it is built */
+    int64_t at_ms; /* wall clock */
+};
+
+struct fact_image_done {
+    const char *trust;
+    const char *fingerprint;
+    int64_t lease;
+    const char *hash;
+    int64_t bytes;
+    int64_t at_ms; /* wall clock */
+};
+
+struct fact_image_failed {
+    const char *trust;
+    const char *fingerprint;
+    int64_t lease;
+    const char *agent;
+    int64_t run;
+    const char *text;
+    int64_t at_ms; /* wall clock */
+};
+
+enum image_release { IMAGE_RELEASE_AGENT_GONE, IMAGE_RELEASE_RUN_ENDED };
+
+struct fact_image_released {
+    const char *trust;
+    const char *fingerprint;
+    int64_t lease;
+    enum image_release reason;
+};
+
+enum image_drop { IMAGE_DROP_BAD, IMAGE_DROP_DELETED, IMAGE_DROP_FORGOTTEN };
+
+struct fact_image_dropped {
+    const char *trust;
+    const char *fingerprint;
+    enum image_drop reason;
+};
+
 struct fact {
     enum fact_kind kind;
     int64_t run; /* 0: the fleet's ledger */
@@ -173,6 +224,11 @@ struct fact {
         const struct fact_problem_recorded *problem_recorded;
         const struct fact_lease_ended *lease_ended;
         const struct fact_run_ended *run_ended;
+        const struct fact_image_claimed *image_claimed;
+        const struct fact_image_done *image_done;
+        const struct fact_image_failed *image_failed;
+        const struct fact_image_released *image_released;
+        const struct fact_image_dropped *image_dropped;
     };
 };
 

@@ -55,6 +55,7 @@ void agent_lose(struct desk *desk, struct agent *agent, enum gone_reason reason)
         else
             lease_lose(desk, last, why, true);
     }
+    images_release(desk, agent);
     fact->agent = arena_strdup(&desk->facts->arena, agent->name);
     fact->incarnation = agent->incarnation;
     fact->reason = reason;

@@ -253,6 +253,31 @@ static bool agent_is_sound(const struct core *core, const struct agent *agent, s
     return true;
 }
 
+/* An open build lease belongs to an agent that is there; a finished image has a name. */
+static bool image_is_sound(const struct core *core, const struct image *image, struct error *err)
+{
+    const struct agent *agent = agent_find(core, image->agent);
+    bool is_built = image->state == IMAGE_RECORD_BUILDING;
+
+    REQUIRE(image->lease > 0 || image->state == IMAGE_RECORD_NONE, err,
+            "image '%s' has no lease in state %d", image->fingerprint, (int)image->state);
+    REQUIRE(image->state != IMAGE_RECORD_NONE || image->failures != NULL, err,
+            "image '%s' is remembered for nothing", image->fingerprint);
+    REQUIRE(!is_built ||
+                (agent != NULL && agent->is_live && agent->incarnation == image->incarnation),
+            err, "image '%s' is built by an agent that is gone", image->fingerprint);
+    REQUIRE((image->state == IMAGE_RECORD_READY) == hash_is_hex(image->hash), err,
+            "image '%s' in state %d has the blob '%s'", image->fingerprint, (int)image->state,
+            image->hash);
+    REQUIRE(LEASE_EPOCH(image->lease) < core->epoch ||
+                LEASE_COUNTER(image->lease) <= core->last_counter,
+            err, "token %lld was never given out", (long long)image->lease);
+    for (const struct image_failure *it = image->failures; it != NULL; it = it->next)
+        REQUIRE(it->next == NULL || it->run < it->next->run, err,
+                "image '%s' failed twice for a run", image->fingerprint);
+    return true;
+}
+
 bool core_is_sound(const struct core *core, struct error *err)
 {
     for (const struct run *run = core->runs; run != NULL; run = run->hh.next)
@@ -261,6 +286,10 @@ bool core_is_sound(const struct core *core, struct error *err)
     for (const struct agent *agent = core->agents; agent != NULL; agent = agent->hh.next)
         if (!agent_is_sound(core, agent, err))
             return false;
+    for (const struct image *image = core->images; image != NULL; image = image->hh.next)
+        if (!image_is_sound(core, image, err))
+            return false;
+    REQUIRE(HASH_COUNT(core->images) <= IMAGES_MAX, err, "more images are known than allowed");
     for (const struct lease *it = core->leases; it != NULL; it = it->hh.next)
         REQUIRE(LEASE_EPOCH(it->token) < core->epoch ||
                     LEASE_COUNTER(it->token) <= core->last_counter,

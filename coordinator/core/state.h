@@ -10,11 +10,13 @@
  *     collect.c  the list of tests                plan.c    their order
  *     grant.c    which slot gets what             settle.c  does a run end?
  *     gone.c     agents that are no more          deadline.c what time brings
- *     agent.c, run.c, run_apply.c, lease.c, queue.c, verdict.c   the things themselves
+ *     claim.c    who builds an image, and who takes it
+ *     agent.c, image.c, run.c, run_apply.c, lease.c, queue.c, verdict.c   the things themselves
  *     view.c     what people see                  sound.c, digest.c   what the simulation checks */
 
 #include "coordinator/core/agent.h"
 #include "coordinator/core/core.h"
+#include "coordinator/core/image.h"
 #include "coordinator/core/run.h"
 
 struct core {
@@ -33,6 +35,7 @@ struct core {
     size_t ended_count;
     struct lease *leases; /* open, by token */
     struct past_lease *past_leases;
+    struct image *images; /* by key */
 
     /* Pencil. */
     int64_t now_ms;
@@ -111,7 +114,21 @@ int64_t run_exit_status(const struct run *run, enum run_end end);
 /* deadline.c */
 void deadline_tick(struct desk *desk);
 
+/* claim.c */
+enum status claim_handle(struct desk *desk, const struct command *command,
+                         struct image_answer *out_answer, struct error *err) MUST_USE;
+enum status image_done_handle(struct desk *desk, const struct command *command,
+                              struct error *err) MUST_USE;
+enum status image_failed_handle(struct desk *desk, const struct command *command,
+                                struct error *err) MUST_USE;
+void image_bad_handle(struct desk *desk, const struct command *command, struct reply *out_reply);
+enum status image_drop_handle(struct desk *desk, const struct command *command,
+                              struct reply *out_reply, struct error *err) MUST_USE;
+/* What the agent was building is for the next one. */
+void images_release(struct desk *desk, const struct agent *agent);
+
 /* view.c */
+void view_images(const struct core *core, struct arena *arena, struct image_list *out_list);
 void view_run(const struct run *run, struct arena *arena, struct run_view *out_view);
 void view_agents(const struct core *core, struct arena *arena, struct agent_list *out_list);
 void view_stats(const struct core *core, struct stats *out_stats);

@@ -168,6 +168,38 @@ void view_agents(const struct core *core, struct arena *arena, struct agent_list
         view_agent(core, agent, arena, &out_list->agents[out_list->agents_count++]);
 }
 
+/* ---- images -------------------------------------------------------------------- */
+
+static void view_image(const struct core *core, const struct image *image, struct arena *arena,
+                       struct image_view *out_view)
+{
+    static const char *const states[] = {[IMAGE_RECORD_NONE] = "failed",
+                                         [IMAGE_RECORD_BUILDING] = "building",
+                                         [IMAGE_RECORD_READY] = "ready"};
+    const struct image_failure *failure = image->failures;
+    bool has_failed = image->state == IMAGE_RECORD_NONE && failure != NULL;
+
+    *out_view = (struct image_view){
+        .fingerprint = arena_strdup(arena, image->fingerprint),
+        .trust = arena_strdup(arena, image->trust),
+        .state = states[image->state],
+        .hash = arena_strdup(arena, image->hash),
+        .bytes = image->bytes,
+        .agent = arena_strdup(arena, has_failed ? failure->agent : image->agent),
+        .run = has_failed ? failure->run : image->run,
+        .at_ms = has_failed ? failure->at_ms : image->at_ms,
+        .needed = image_is_needed(core, image),
+    };
+}
+
+void view_images(const struct core *core, struct arena *arena, struct image_list *out_list)
+{
+    *out_list = (struct image_list){
+        .images = arena_array(arena, HASH_COUNT(core->images), sizeof(struct image_view))};
+    for (const struct image *image = core->images; image != NULL; image = image->hh.next)
+        view_image(core, image, arena, &out_list->images[out_list->images_count++]);
+}
+
 /* ---- numbers ------------------------------------------------------------------- */
 
 static void count_runs(const struct core *core, struct stats *stats)
@@ -187,6 +219,10 @@ void view_stats(const struct core *core, struct stats *out_stats)
 {
     *out_stats = core->stats;
     count_runs(core, out_stats);
+    for (const struct image *image = core->images; image != NULL; image = image->hh.next) {
+        out_stats->images_ready += image->state == IMAGE_RECORD_READY;
+        out_stats->images_building += image->state == IMAGE_RECORD_BUILDING;
+    }
     for (const struct agent *agent = core->agents; agent != NULL; agent = agent->hh.next) {
         if (!agent->is_live)
             continue;

@@ -238,8 +238,14 @@ static enum status handle_degraded(struct engine *engine, struct instant now,
     case COMMAND_VIEW:
     case COMMAND_AGENTS:
     case COMMAND_WORK:
+    case COMMAND_IMAGES:
     case COMMAND_STATS:
         break;
+    case COMMAND_IMAGE_CLAIM:
+    case COMMAND_IMAGE_DONE:
+    case COMMAND_IMAGE_FAILED:
+    case COMMAND_IMAGE_BAD:
+    case COMMAND_IMAGE_DROP:
     case COMMAND_SUBMIT:
     case COMMAND_WAIT:
     case COMMAND_ATTEND:
@@ -285,13 +291,26 @@ static void fetch_history(struct engine *engine, struct engine_call *call)
                     log_quote(err.text));
 }
 
+static void park(struct engine *engine, struct instant now, struct engine_call *call)
+{
+    if (call->wait_until_ms != WAIT_WITHDRAWN)
+        call->wait_until_ms = now.now_ms + LONG_POLL_MS_MAX;
+    VEC_PUSH(engine->parked.waits, engine->parked.count, engine->parked.cap).call = call;
+}
+
+/* A claim that would hear "wait" is parked, once: what the next lap says of it is its answer. */
+static bool is_to_wait(const struct engine_call *call)
+{
+    return call->command.kind == COMMAND_IMAGE_CLAIM && call->command.image_claim->wait &&
+           call->wait_until_ms <= 0 && call->status == STATUS_OK &&
+           call->reply.image_answer.state == IMAGE_WAIT;
+}
+
 static void handle(struct engine *engine, struct instant now, struct engine_call *call)
 {
     call->next = NULL;
     if (call->command.kind == COMMAND_WAIT) {
-        if (call->wait_until_ms != WAIT_WITHDRAWN)
-            call->wait_until_ms = now.now_ms + LONG_POLL_MS_MAX;
-        VEC_PUSH(engine->parked.waits, engine->parked.count, engine->parked.cap).call = call;
+        park(engine, now, call);
         return;
     }
     if (engine->is_degraded) {
@@ -303,6 +322,10 @@ static void handle(struct engine *engine, struct instant now, struct engine_call
     call->status = core_handle(engine->core, now, &call->command, &engine->facts, &call->arena,
                                &call->reply, &call->error);
     engine->parked.seen = 0;
+    if (is_to_wait(call)) {
+        park(engine, now, call);
+        return;
+    }
     *engine->tail = call;
     engine->tail = &call->next;
 }
@@ -361,7 +384,32 @@ static void release_replies(struct engine *engine, enum status status, const str
     }
 }
 
-/* Answers the waits that are over or whose agent has news. */
+static bool has_news(const struct engine *engine, const struct engine_call *call)
+{
+    const struct command *command = &call->command;
+
+    if (command->kind == COMMAND_IMAGE_CLAIM)
+        return core_image_has_news(engine->core, command->fingerprint, command->image_claim);
+    return core_has_news(engine->core, command->agent, command->incarnation);
+}
+
+/* A wait is answered.  A claim is handled again, since what it hears now may be a fact; but not
+ * for a client that has gone. */
+static void end_wait(struct engine *engine, struct engine_call *call)
+{
+    struct engine_call **tail = &engine->queue;
+
+    if (call->command.kind != COMMAND_IMAGE_CLAIM || call->wait_until_ms == WAIT_WITHDRAWN) {
+        answer(call, STATUS_OK, NULL);
+        return;
+    }
+    while (*tail != NULL)
+        tail = &(*tail)->next;
+    call->next = NULL;
+    *tail = call;
+}
+
+/* Ends the waits that are over or whose agent has news. */
 static void visit_parked(struct engine *engine, int64_t now_ms)
 {
     struct parked *parked = &engine->parked;
@@ -372,9 +420,9 @@ static void visit_parked(struct engine *engine, int64_t now_ms)
         bool is_over = call->wait_until_ms <= now_ms;
 
         if (!is_over && i >= parked->seen && engine->core != NULL && !engine->is_degraded)
-            is_over = core_has_news(engine->core, call->command.agent, call->command.incarnation);
+            is_over = has_news(engine, call);
         if (is_over)
-            answer(call, STATUS_OK, NULL);
+            end_wait(engine, call);
         else
             parked->waits[kept++].call = call;
     }

@@ -7,7 +7,8 @@
  *           core_handle each, in order
  *           store commit, one transaction       <- nothing has left the engine before this
  *           release the replies
- *           parked waits whose agent has news, and those that are over
+ *           parked waits whose agent has news, and those that are over; parked claims of images
+ *           go to the next lap for that
  *
  * Posting gives a call away; `done` gives it back, on the engine's thread, exactly once.  `done`
  * must not block (the door's wakes its event loop). */

@@ -128,6 +128,60 @@ static void log_run_ended(const char *event, const struct fact *fact)
              fact->run_ended->exit_status, log_quote(fact->run_ended->reason));
 }
 
+#define IMAGE_FORMAT                "fingerprint=%s trust=%s"
+#define IMAGE(fingerprint_, trust_) log_quote(fingerprint_), log_quote(trust_)
+
+static void log_image_claimed(const char *event, const struct fact *fact)
+{
+    const struct fact_image_claimed *claimed = fact->image_claimed;
+
+    log_info(event, IMAGE_FORMAT " " RUN_LEASE_FORMAT " agent=%s",
+             IMAGE(claimed->fingerprint, claimed->trust), RUN_LEASE(claimed->run, claimed->lease),
+             log_quote(claimed->agent));
+}
+
+static void log_image_done(const char *event, const struct fact *fact)
+{
+    const struct fact_image_done *done = fact->image_done;
+
+    log_info(event, IMAGE_FORMAT " hash=%s bytes=%" PRId64, IMAGE(done->fingerprint, done->trust),
+             log_quote(done->hash), done->bytes);
+}
+
+static void log_image_failed(const char *event, const struct fact *fact)
+{
+    const struct fact_image_failed *failed = fact->image_failed;
+
+    log_warning(event, IMAGE_FORMAT " " RUN_LEASE_FORMAT " agent=%s text=%s",
+                IMAGE(failed->fingerprint, failed->trust), RUN_LEASE(failed->run, failed->lease),
+                log_quote(failed->agent), log_quote(failed->text));
+}
+
+static void log_image_released(const char *event, const struct fact *fact)
+{
+    const struct fact_image_released *released = fact->image_released;
+
+    log_warning(event, IMAGE_FORMAT " reason=%s", IMAGE(released->fingerprint, released->trust),
+                released->reason == IMAGE_RELEASE_AGENT_GONE ? "agent-gone" : "run-ended");
+}
+
+static void log_image_dropped(const char *event, const struct fact *fact)
+{
+    static const struct {
+        const char *name;
+        enum log_level level;
+    } reasons[] = {
+        [IMAGE_DROP_BAD] = {"bad", LOG_LEVEL_WARNING},
+        [IMAGE_DROP_DELETED] = {"deleted", LOG_LEVEL_INFO},
+        [IMAGE_DROP_FORGOTTEN] = {"forgotten", LOG_LEVEL_INFO},
+    };
+    const struct fact_image_dropped *dropped = fact->image_dropped;
+
+    CHECK((unsigned)dropped->reason < COUNT_OF(reasons));
+    log_event(reasons[dropped->reason].level, event, IMAGE_FORMAT " reason=%s",
+              IMAGE(dropped->fingerprint, dropped->trust), reasons[dropped->reason].name);
+}
+
 void fact_log(const struct fact *fact)
 {
     /* clang-format off */
@@ -146,6 +200,11 @@ void fact_log(const struct fact *fact)
         [FACT_PROBLEM_RECORDED] = log_problem,
         [FACT_LEASE_ENDED]      = log_lease_ended,
         [FACT_RUN_ENDED]        = log_run_ended,
+        [FACT_IMAGE_CLAIMED]    = log_image_claimed,
+        [FACT_IMAGE_DONE]       = log_image_done,
+        [FACT_IMAGE_FAILED]     = log_image_failed,
+        [FACT_IMAGE_RELEASED]   = log_image_released,
+        [FACT_IMAGE_DROPPED]    = log_image_dropped,
     };
     /* clang-format on */
 

@@ -53,7 +53,10 @@ void mailbox_withdraw(struct mailbox *box, void *context)
 
     (void)pthread_mutex_lock(&box->lock);
     for (struct engine_call *call = box->first; call != NULL && !is_queued; call = call->next) {
-        if (call->command.kind != COMMAND_WAIT || call->context != context)
+        bool may_wait =
+            call->command.kind == COMMAND_WAIT || call->command.kind == COMMAND_IMAGE_CLAIM;
+
+        if (!may_wait || call->context != context)
             continue;
         call->wait_until_ms = WAIT_WITHDRAWN;
         is_queued = true;

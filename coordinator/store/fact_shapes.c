@@ -1,5 +1,6 @@
 #include "coordinator/store/fact_shapes.h"
 
+#include "shared/base/hash.h"
 #include "shared/base/limits.h"
 #include "shared/json/messages_json.h"
 
@@ -19,6 +20,11 @@ static const char *const kind_names[FACT_KIND_COUNT] = {
     [FACT_PROBLEM_RECORDED] = "problem_recorded",
     [FACT_LEASE_ENDED]      = "lease_ended",
     [FACT_RUN_ENDED]        = "run_ended",
+    [FACT_IMAGE_CLAIMED]    = "image_claimed",
+    [FACT_IMAGE_DONE]       = "image_done",
+    [FACT_IMAGE_FAILED]     = "image_failed",
+    [FACT_IMAGE_RELEASED]   = "image_released",
+    [FACT_IMAGE_DROPPED]    = "image_dropped",
 };
 const struct enum_names fact_kind_names = {kind_names, COUNT_OF(kind_names)};
 
@@ -157,6 +163,62 @@ static const struct field run_ended_fields[] = {
     FIELD_REQUIRED(RUN_END, counts, FIELD_OBJECT, .shape = &run_counts_shape),
 };
 
+static const char *const image_release_texts[] = {
+    [IMAGE_RELEASE_AGENT_GONE] = "agent-gone", [IMAGE_RELEASE_RUN_ENDED] = "run-ended",
+};
+static const struct enum_names image_release_names = {image_release_texts, COUNT_OF(image_release_texts)};
+
+static const char *const image_drop_texts[] = {
+    [IMAGE_DROP_BAD] = "bad", [IMAGE_DROP_DELETED] = "deleted", [IMAGE_DROP_FORGOTTEN] = "forgotten",
+};
+static const struct enum_names image_drop_names = {image_drop_texts, COUNT_OF(image_drop_texts)};
+
+#define IMAGE_KEY(type_)                                                                           \
+    FIELD_REQUIRED(type_, trust, FIELD_STRING, .min = 1, .max = NAME_BYTES_MAX),                   \
+    FIELD_REQUIRED(type_, fingerprint, FIELD_STRING, .max = HASH_HEX_SIZE - 1)
+
+#define CLAIMED struct fact_image_claimed
+static const struct field claimed_fields[] = {
+    IMAGE_KEY(CLAIMED),
+    FIELD_REQUIRED(CLAIMED, lease, FIELD_INT),
+    FIELD_REQUIRED(CLAIMED, agent, FIELD_STRING),
+    FIELD_REQUIRED(CLAIMED, incarnation, FIELD_INT),
+    FIELD_REQUIRED(CLAIMED, run, FIELD_INT),
+    FIELD_REQUIRED(CLAIMED, at_ms, FIELD_INT),
+};
+
+#define IMAGE_DONE_ struct fact_image_done
+static const struct field image_done_fields[] = {
+    IMAGE_KEY(IMAGE_DONE_),
+    FIELD_REQUIRED(IMAGE_DONE_, lease, FIELD_INT),
+    FIELD_REQUIRED(IMAGE_DONE_, hash, FIELD_STRING),
+    FIELD_REQUIRED(IMAGE_DONE_, bytes, FIELD_INT),
+    FIELD_REQUIRED(IMAGE_DONE_, at_ms, FIELD_INT),
+};
+
+#define IMAGE_FAILED_ struct fact_image_failed
+static const struct field image_failed_fields[] = {
+    IMAGE_KEY(IMAGE_FAILED_),
+    FIELD_REQUIRED(IMAGE_FAILED_, lease, FIELD_INT),
+    FIELD_REQUIRED(IMAGE_FAILED_, agent, FIELD_STRING),
+    FIELD_REQUIRED(IMAGE_FAILED_, run, FIELD_INT),
+    FIELD_TEXT(IMAGE_FAILED_, text, 0),
+    FIELD_REQUIRED(IMAGE_FAILED_, at_ms, FIELD_INT),
+};
+
+#define RELEASED struct fact_image_released
+static const struct field released_fields[] = {
+    IMAGE_KEY(RELEASED),
+    FIELD_REQUIRED(RELEASED, lease, FIELD_INT),
+    FIELD_REQUIRED(RELEASED, reason, FIELD_ENUM, .names = &image_release_names),
+};
+
+#define DROPPED struct fact_image_dropped
+static const struct field dropped_fields[] = {
+    IMAGE_KEY(DROPPED),
+    FIELD_REQUIRED(DROPPED, reason, FIELD_ENUM, .names = &image_drop_names),
+};
+
 static const struct shape shapes[FACT_KIND_COUNT] = {
     [FACT_AGENT_JOINED]     = SHAPE("agent_joined",     JOINED,    joined_fields,      NULL),
     [FACT_AGENT_SYNCED]     = SHAPE("agent_synced",     SYNCED,    synced_fields,      NULL),
@@ -172,6 +234,11 @@ static const struct shape shapes[FACT_KIND_COUNT] = {
     [FACT_PROBLEM_RECORDED] = SHAPE("problem_recorded", PROBLEM,   problem_fact_fields, NULL),
     [FACT_LEASE_ENDED]      = SHAPE("lease_ended",      LEASE_END, lease_ended_fields, NULL),
     [FACT_RUN_ENDED]        = SHAPE("run_ended",        RUN_END,   run_ended_fields,   NULL),
+    [FACT_IMAGE_CLAIMED]    = SHAPE("image_claimed",    CLAIMED,   claimed_fields,     NULL),
+    [FACT_IMAGE_DONE]       = SHAPE("image_done",       IMAGE_DONE_, image_done_fields, NULL),
+    [FACT_IMAGE_FAILED]     = SHAPE("image_failed",     IMAGE_FAILED_, image_failed_fields, NULL),
+    [FACT_IMAGE_RELEASED]   = SHAPE("image_released",   RELEASED,  released_fields,    NULL),
+    [FACT_IMAGE_DROPPED]    = SHAPE("image_dropped",    DROPPED,   dropped_fields,     NULL),
 };
 /* clang-format on */
 

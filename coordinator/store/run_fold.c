@@ -227,6 +227,11 @@ void fold_add(struct run_fold *fold, int64_t seq, const struct fact *fact)
     case FACT_AGENT_GONE:
     case FACT_LEASE_GRANTED:
     case FACT_TESTS_RETURNED:
+    case FACT_IMAGE_CLAIMED:
+    case FACT_IMAGE_DONE:
+    case FACT_IMAGE_FAILED:
+    case FACT_IMAGE_RELEASED:
+    case FACT_IMAGE_DROPPED:
     case FACT_KIND_COUNT:
         break;
     }

@@ -67,6 +67,34 @@ static enum status load_agents(struct load *load)
     return status;
 }
 
+static enum status load_image(struct load *load, sqlite3_stmt *stmt)
+{
+    enum status status = give_column(load, FACT_IMAGE_CLAIMED, stmt, 0);
+
+    if (status != STATUS_OK || sqlite3_column_type(stmt, 1) == SQLITE_NULL)
+        return status;
+    return give_column(load, FACT_IMAGE_DONE, stmt, 1);
+}
+
+static enum status load_images(struct load *load)
+{
+    sqlite3_stmt *stmt;
+    bool has_row;
+    enum status status = db_ask(load->db, &stmt, load->err,
+                                "SELECT claimed, done FROM images ORDER BY trust, fingerprint", "");
+
+    while (status == STATUS_OK &&
+           (status = db_next(load->db, stmt, &has_row, load->err)) == STATUS_OK && has_row)
+        status = load_image(load, stmt);
+    if (status == STATUS_OK)
+        status = db_ask(load->db, &stmt, load->err,
+                        "SELECT failed FROM image_failures ORDER BY trust, fingerprint, run", "");
+    while (status == STATUS_OK &&
+           (status = db_next(load->db, stmt, &has_row, load->err)) == STATUS_OK && has_row)
+        status = give_column(load, FACT_IMAGE_FAILED, stmt, 0);
+    return status;
+}
+
 /* Puts the values of secret variables back; they are gone when the run has ended. */
 static enum status fill_secrets(struct load *load, struct fact_run_submitted *submitted)
 {
@@ -299,6 +327,8 @@ enum status sqlite_load(struct store *store, int64_t wall_ms, const struct store
     bool has_row;
     enum status status = load_agents(&load);
 
+    if (status == STATUS_OK)
+        status = load_images(&load);
     if (status == STATUS_OK)
         status = db_ask(load.db, &stmt, err,
                         "SELECT run, collect_lease FROM runs"

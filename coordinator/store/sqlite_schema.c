@@ -12,6 +12,8 @@
  *               in the fleet's ledger
  *     attempts  without output and details, which only the ledger holds
  *     gone_runs runs that are deleted, as long as there is something left of them
+ *     images    what is built (done is NULL) or ready, by the bodies of the facts that say so
+ *     image_failures  what could not be built, until its run ends
  *     secrets   values of secret variables, until the run ends
  *     history   how long tests took, by suite and id */
 static const char migration_1[] =
@@ -58,9 +60,19 @@ static const char migration_2[] =
     "INSERT INTO marks SELECT run, kind, seq, 0 FROM ledger WHERE kind='lease_ended'"
     " AND run IN (SELECT run FROM runs WHERE state <> 'ended');";
 
+static const char migration_3[] =
+    "CREATE TABLE images("
+    "  trust TEXT NOT NULL, fingerprint TEXT NOT NULL, claimed TEXT NOT NULL, done TEXT,"
+    "  PRIMARY KEY (trust, fingerprint)) WITHOUT ROWID, STRICT;"
+    "CREATE TABLE image_failures("
+    "  trust TEXT NOT NULL, fingerprint TEXT NOT NULL, run INTEGER NOT NULL, failed TEXT NOT NULL,"
+    "  PRIMARY KEY (trust, fingerprint, run)) WITHOUT ROWID, STRICT;"
+    "CREATE INDEX image_failures_by_run ON image_failures(run);";
+
 static const char *const migrations[] = {
     migration_1,
     migration_2,
+    migration_3,
 };
 
 int schema_version(void)

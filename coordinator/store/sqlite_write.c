@@ -59,6 +59,77 @@ static enum status write_gone(const struct written *at, const struct fact *fact,
                  fact->agent_gone->incarnation);
 }
 
+/* ---- images ----------------------------------------------------------------------- */
+
+static enum status write_image_claimed(const struct written *at, const struct fact *fact,
+                                       struct error *err)
+{
+    struct buffer *body = &at->sqlite->line;
+
+    buffer_clear(body);
+    enum status status = fact_body_encode(fact, body, err);
+    if (status != STATUS_OK)
+        return status;
+    return db_do(&at->sqlite->db, err, "INSERT INTO images VALUES(?,?,?,NULL)", "ttb",
+                 fact->image_claimed->trust, fact->image_claimed->fingerprint, body->at, body->len);
+}
+
+static enum status write_image_done(const struct written *at, const struct fact *fact,
+                                    struct error *err)
+{
+    struct buffer *body = &at->sqlite->line;
+
+    buffer_clear(body);
+    enum status status = fact_body_encode(fact, body, err);
+    if (status != STATUS_OK)
+        return status;
+    return db_do(&at->sqlite->db, err, "UPDATE images SET done=? WHERE trust=? AND fingerprint=?",
+                 "btt", body->at, body->len, fact->image_done->trust,
+                 fact->image_done->fingerprint);
+}
+
+static enum status delete_image(const struct written *at, const char *trust,
+                                const char *fingerprint, struct error *err)
+{
+    return db_do(&at->sqlite->db, err, "DELETE FROM images WHERE trust=? AND fingerprint=?", "tt",
+                 trust, fingerprint);
+}
+
+static enum status write_image_failed(const struct written *at, const struct fact *fact,
+                                      struct error *err)
+{
+    const struct fact_image_failed *failed = fact->image_failed;
+    struct buffer *body = &at->sqlite->line;
+    enum status status = delete_image(at, failed->trust, failed->fingerprint, err);
+
+    buffer_clear(body);
+    if (status == STATUS_OK)
+        status = fact_body_encode(fact, body, err);
+    if (status == STATUS_OK)
+        status = db_do(&at->sqlite->db, err, "INSERT INTO image_failures VALUES(?,?,?,?)", "ttib",
+                       failed->trust, failed->fingerprint, failed->run, body->at, body->len);
+    return status;
+}
+
+static enum status write_image_released(const struct written *at, const struct fact *fact,
+                                        struct error *err)
+{
+    return delete_image(at, fact->image_released->trust, fact->image_released->fingerprint, err);
+}
+
+static enum status write_image_dropped(const struct written *at, const struct fact *fact,
+                                       struct error *err)
+{
+    const struct fact_image_dropped *dropped = fact->image_dropped;
+    enum status status = delete_image(at, dropped->trust, dropped->fingerprint, err);
+
+    if (status == STATUS_OK)
+        status = db_do(&at->sqlite->db, err,
+                       "DELETE FROM image_failures WHERE trust=? AND fingerprint=?", "tt",
+                       dropped->trust, dropped->fingerprint);
+    return status;
+}
+
 /* ---- a run ------------------------------------------------------------------------ */
 
 static enum status write_submitted(const struct written *at, const struct fact *fact,
@@ -216,6 +287,8 @@ static enum status write_run_ended(const struct written *at, const struct fact *
     if (status == STATUS_OK)
         status = db_do(db, err, "DELETE FROM secrets WHERE run=?", "i", fact->run);
     if (status == STATUS_OK)
+        status = db_do(db, err, "DELETE FROM image_failures WHERE run=?", "i", fact->run);
+    if (status == STATUS_OK)
         status = remember_durations(db, fact->run, at->wall_ms, err);
     return status;
 }
@@ -297,6 +370,11 @@ enum status sqlite_write_fact(struct sqlite_store *sqlite, int64_t wall_ms, cons
         [FACT_PROBLEM_RECORDED] = write_problem,
         [FACT_LEASE_ENDED]      = write_lease_ended,
         [FACT_RUN_ENDED]        = write_run_ended,
+        [FACT_IMAGE_CLAIMED]    = write_image_claimed,
+        [FACT_IMAGE_DONE]       = write_image_done,
+        [FACT_IMAGE_FAILED]     = write_image_failed,
+        [FACT_IMAGE_RELEASED]   = write_image_released,
+        [FACT_IMAGE_DROPPED]    = write_image_dropped,
     };
     /* clang-format on */
     struct written at = {.sqlite = sqlite, .wall_ms = wall_ms};

@@ -6,7 +6,7 @@
  * tests/unit/coordinator_store's conformance suite.
  *
  *     ledger   per run and one for the fleet (run 0): (run, seq) -> canonical bytes, hash chain
- *     tables   runs, tests, attempts, leases, agents, notes, problems, history: for starting and
+ *     tables   runs, tests, attempts, leases, agents, images, notes, problems, history: for starting and
  * for readers
  *
  * Both are written in the transaction of a lap.  Every lap carries pool and epoch; a lower
@@ -62,7 +62,8 @@ struct store_ops {
     enum status (*reopen)(struct store *store, struct error *err);
 
     /* Visits the facts that rebuild a core: live agents (JOINED, SYNCED), gone ones in the order
-     * in which they went (JOINED, SYNCED, GONE: nobody older than them may join), then for each
+     * in which they went (JOINED, SYNCED, GONE: nobody older than them may join), then images by trust
+     * and fingerprint (CLAIMED, and DONE of those that are ready) and what FAILED, then for each
      * open run (and each that ended less than STORE_LOAD_ENDED_MS ago, for late results)
      * RUN_SUBMITTED, TESTS_COLLECTED, RUN_PLANNED, TEST_ADDED, LEASE_GRANTED of open leases,
      * TESTS_RETURNED of those, LEASE_ENDED of closed leases (without their grants: what comes

@@ -51,6 +51,16 @@ struct memory_agent {
     bool is_live;
 };
 
+struct memory_image {
+    struct fact claimed;
+    struct fact done;
+    bool is_done;
+};
+
+struct memory_failure {
+    struct fact failed;
+};
+
 struct memory_history {
     char *suite_name;
     char *id;
@@ -67,10 +77,14 @@ struct memory_store {
     size_t books_count, books_cap;
     struct memory_agent *agents; /* gone ones in the order in which they went */
     size_t agents_count, agents_cap;
+    struct memory_image *images; /* by trust and fingerprint */
+    size_t images_count, images_cap;
+    struct memory_failure *failures; /* by trust, fingerprint and run */
+    size_t failures_count, failures_cap;
     struct memory_history *history;
     size_t history_count, history_cap;
     int64_t epoch, lap, next_run;
-    struct arena arena; /* agents */
+    struct arena arena; /* agents, images */
 };
 
 static struct memory_store *memory_of(struct store *store)
@@ -183,6 +197,127 @@ static void forget_oldest_gone(struct memory_store *memory)
             agent_remove(memory, &memory->agents[i]);
 }
 
+/* ---- images ------------------------------------------------------------------- */
+
+static int compare_keys(const char *trust, const char *fingerprint, const char *other_trust,
+                        const char *other_fingerprint)
+{
+    int order = strcmp(trust, other_trust);
+
+    return order != 0 ? order : strcmp(fingerprint, other_fingerprint);
+}
+
+/* Where the image stands or would stand; *out_is_there says which. */
+static size_t image_place(const struct memory_store *memory, const char *trust,
+                          const char *fingerprint, bool *out_is_there)
+{
+    int order = 1;
+    size_t i = 0;
+
+    for (; i < memory->images_count; i++) {
+        const struct fact_image_claimed *known = memory->images[i].claimed.image_claimed;
+
+        order = compare_keys(known->trust, known->fingerprint, trust, fingerprint);
+        if (order >= 0)
+            break;
+    }
+    *out_is_there = i < memory->images_count && order == 0;
+    return i;
+}
+
+static void image_claimed(struct memory_store *memory, const struct fact *fact)
+{
+    const struct fact_image_claimed *claimed = fact->image_claimed;
+    bool is_there;
+    size_t place = image_place(memory, claimed->trust, claimed->fingerprint, &is_there);
+
+    CHECK(!is_there);
+    (void)VEC_PUSH(memory->images, memory->images_count, memory->images_cap);
+    (void)memmove(&memory->images[place + 1], &memory->images[place],
+                  (memory->images_count - 1 - place) * sizeof(struct memory_image));
+    memory->images[place] = (struct memory_image){.claimed = fact_copy(fact, &memory->arena)};
+}
+
+static void image_done(struct memory_store *memory, const struct fact *fact)
+{
+    bool is_there;
+    size_t place =
+        image_place(memory, fact->image_done->trust, fact->image_done->fingerprint, &is_there);
+
+    CHECK(is_there);
+    memory->images[place].done = fact_copy(fact, &memory->arena);
+    memory->images[place].is_done = true;
+}
+
+static void image_remove(struct memory_store *memory, const char *trust, const char *fingerprint)
+{
+    bool is_there;
+    size_t place = image_place(memory, trust, fingerprint, &is_there);
+
+    if (!is_there)
+        return;
+    memory->images_count--;
+    (void)memmove(&memory->images[place], &memory->images[place + 1],
+                  (memory->images_count - place) * sizeof(struct memory_image));
+}
+
+static bool failure_is_before(const struct fact_image_failed *a, const struct fact_image_failed *b)
+{
+    int order = compare_keys(a->trust, a->fingerprint, b->trust, b->fingerprint);
+
+    return order < 0 || (order == 0 && a->run < b->run);
+}
+
+static void image_failed(struct memory_store *memory, const struct fact *fact)
+{
+    const struct fact_image_failed *failed = fact->image_failed;
+    size_t place = 0;
+
+    image_remove(memory, failed->trust, failed->fingerprint);
+    while (place < memory->failures_count &&
+           failure_is_before(memory->failures[place].failed.image_failed, failed))
+        place++;
+    (void)VEC_PUSH(memory->failures, memory->failures_count, memory->failures_cap);
+    (void)memmove(&memory->failures[place + 1], &memory->failures[place],
+                  (memory->failures_count - 1 - place) * sizeof(struct memory_failure));
+    memory->failures[place].failed = fact_copy(fact, &memory->arena);
+}
+
+/* Of a run, or, with run 0, of an image. */
+static void forget_failures(struct memory_store *memory, int64_t run, const char *trust,
+                            const char *fingerprint)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < memory->failures_count; i++) {
+        const struct fact_image_failed *failed = memory->failures[i].failed.image_failed;
+        bool is_over =
+            run != 0 ? failed->run == run
+                     : compare_keys(failed->trust, failed->fingerprint, trust, fingerprint) == 0;
+
+        if (!is_over)
+            memory->failures[kept++] = memory->failures[i];
+    }
+    memory->failures_count = kept;
+}
+
+static void image_dropped(struct memory_store *memory, const struct fact_image_dropped *dropped)
+{
+    image_remove(memory, dropped->trust, dropped->fingerprint);
+    forget_failures(memory, 0, dropped->trust, dropped->fingerprint);
+}
+
+static void load_images(const struct memory_store *memory, const struct store_visitor *visitor)
+{
+    for (size_t i = 0; i < memory->images_count; i++) {
+        visitor->fact(visitor->context, &memory->images[i].claimed);
+        if (memory->images[i].is_done)
+            visitor->fact(visitor->context, &memory->images[i].done);
+    }
+    for (size_t i = 0; i < memory->failures_count; i++)
+        visitor->fact(visitor->context, &memory->failures[i].failed);
+}
+
 static void note_id(struct book *book, int64_t test, const char *id)
 {
     while (book->ids_count < (size_t)test)
@@ -274,9 +409,25 @@ static void book_apply(struct memory_store *memory, struct book *book, const str
         break;
     case FACT_RUN_ENDED:
         remember_durations(memory, book);
+        forget_failures(memory, fact->run, NULL, NULL);
         book->has_ended = true;
         book->ended_ms = fact->run_ended->ended_ms;
         book->submitted = book->entries[0].fact; /* the secrets end with the run */
+        break;
+    case FACT_IMAGE_CLAIMED:
+        image_claimed(memory, fact);
+        break;
+    case FACT_IMAGE_DONE:
+        image_done(memory, fact);
+        break;
+    case FACT_IMAGE_FAILED:
+        image_failed(memory, fact);
+        break;
+    case FACT_IMAGE_RELEASED:
+        image_remove(memory, fact->image_released->trust, fact->image_released->fingerprint);
+        break;
+    case FACT_IMAGE_DROPPED:
+        image_dropped(memory, fact->image_dropped);
         break;
     case FACT_TESTS_RETURNED:
     case FACT_ATTEMPT_RECORDED:
@@ -406,6 +557,7 @@ static enum status memory_load(struct store *store, int64_t wall_ms,
     (void)err;
     load_agents(memory, true, visitor);
     load_agents(memory, false, visitor);
+    load_images(memory, visitor);
     for (size_t i = 0; i < memory->books_count; i++) {
         const struct book *book = memory->books[i].book;
 
@@ -481,6 +633,8 @@ static void memory_close(struct store *store)
     }
     free(memory->books);
     free(memory->agents);
+    free(memory->images);
+    free(memory->failures);
     free(memory->history);
     arena_release(&memory->arena);
     free(memory);

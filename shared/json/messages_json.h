@@ -16,6 +16,7 @@ extern const struct enum_names lease_kind_names;
 extern const struct enum_names run_order_names;
 extern const struct enum_names run_state_names;
 extern const struct enum_names run_end_names;
+extern const struct enum_names image_state_names;
 
 /* Documents: what stands alone in a request, an answer or a file. */
 extern const struct shape sync_request_shape;
@@ -30,6 +31,13 @@ extern const struct shape attempt_page_shape;
 extern const struct shape run_report_shape;
 extern const struct shape agent_list_shape;
 extern const struct shape run_work_shape;
+extern const struct shape image_claim_shape;
+extern const struct shape image_answer_shape;
+extern const struct shape image_done_shape;
+extern const struct shape image_failed_shape;
+extern const struct shape image_bad_shape;
+extern const struct shape image_list_shape;
+extern const struct shape upload_view_shape;
 extern const struct shape problem_shape;
 
 /* Parts of them, which facts and stores use too. */
@@ -50,6 +58,7 @@ extern const struct shape attempt_view_shape;
 extern const struct shape test_view_shape;
 extern const struct shape problem_view_shape;
 extern const struct shape agent_view_shape;
+extern const struct shape image_view_shape;
 
 /* "AGENT.INCARNATION.SLOT.N": an agent's name and three numbers. */
 #define MESSAGE_WORKER_BYTES_MAX 400
@@ -59,5 +68,8 @@ extern const struct shape agent_view_shape;
 
 /* Sentences for people: a reason, what an agent is doing. */
 #define MESSAGE_SENTENCE_BYTES_MAX 1024
+
+/* Why a template could not be built: the end of what its command printed. */
+#define IMAGE_TEXT_BYTES_MAX 8192
 
 #endif

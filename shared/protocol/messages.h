@@ -384,6 +384,81 @@ struct run_work {
     struct run_options *options;
 };
 
+/* ---- images: finished database templates, packed ------------------------------ */
+
+/* The trust label of those who say none. */
+#define IMAGE_TRUST_DEFAULT "default"
+
+enum image_state {
+    IMAGE_READY,  /* take it from the blob store           -> hash, bytes           */
+    IMAGE_BUILD,  /* the one who asks builds it            -> lease                 */
+    IMAGE_WAIT,   /* another agent builds it               -> agent, since_ms, doing */
+    IMAGE_FAILED, /* its building failed for this run      -> agent, text           */
+};
+
+/* An agent needs the image of a fingerprint (the path's) for a run. */
+struct image_claim {
+    const char *agent;
+    int64_t incarnation;
+    int64_t run;
+    const char *trust; /* whose images these are; others never see them */
+    bool wait;         /* answer only when there is more to say than "wait" */
+};
+
+struct image_answer {
+    enum image_state state;
+    const char *hash; /* SHA-256 of the packed image: the blob's name */
+    int64_t bytes;
+    int64_t lease;     /* a fencing token */
+    const char *agent; /* who builds it, or failed to */
+    int64_t since_ms;  /* it has been building for so long */
+    const char *doing; /* what that agent says of itself */
+    const char *text;  /* why it failed */
+};
+
+/* The blob is there; under the lease of the claim. */
+struct image_done {
+    int64_t lease;
+    const char *trust;
+    const char *hash;
+    int64_t bytes;
+};
+
+struct image_failed {
+    int64_t lease;
+    const char *trust;
+    const char *text;
+};
+
+/* The blob is not what its name says, or cannot be unpacked. */
+struct image_bad {
+    const char *trust;
+    const char *hash;
+};
+
+struct image_view {
+    const char *fingerprint;
+    const char *trust;
+    const char *state; /* "ready", "building", "failed" */
+    const char *hash;  /* ready */
+    int64_t bytes;     /* ready */
+    const char *agent; /* who builds, built or failed to */
+    int64_t run;       /* for which it was built         */
+    int64_t at_ms;     /* since when it is so; wall clock */
+    bool needed;       /* by a run that is open          */
+};
+
+struct image_list {
+    struct image_view *images;
+    size_t images_count;
+};
+
+/* How much of a blob has arrived (GET /v1/blobs/{hash}/upload, and the answer to a PUT). */
+struct upload_view {
+    int64_t received;
+    bool whole; /* all of it, and its hash was right */
+};
+
 /* RFC 9457 problem details, with our extensions. */
 struct problem {
     const char *type; /* "urn:muster:problem:" + name */

@@ -276,6 +276,11 @@ static void take_of_run(struct shadow *shadow, const struct fact *fact)
     case FACT_AGENT_JOINED:
     case FACT_AGENT_SYNCED:
     case FACT_AGENT_GONE:
+    case FACT_IMAGE_CLAIMED:
+    case FACT_IMAGE_DONE:
+    case FACT_IMAGE_FAILED:
+    case FACT_IMAGE_RELEASED:
+    case FACT_IMAGE_DROPPED:
     case FACT_KIND_COUNT:
         return;
     }

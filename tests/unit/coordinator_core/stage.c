@@ -167,6 +167,59 @@ static void load_agents(const struct stage *stage, const struct fact *gone, stru
     }
 }
 
+static bool is_same_image(const char *trust, const char *fingerprint, const char *other_trust,
+                          const char *other_fingerprint)
+{
+    return strcmp(trust, other_trust) == 0 && strcmp(fingerprint, other_fingerprint) == 0;
+}
+
+/* Is what the fact at `from` says of an image over by a later one? */
+static bool image_fact_is_over(const struct stage *stage, size_t from, const char *trust,
+                               const char *fingerprint, int64_t failed_run)
+{
+    for (size_t i = from + 1; i < stage->facts.count; i++) {
+        const struct fact *fact = &stage->facts.at[i];
+        bool is_build = failed_run == 0;
+
+        if (is_build && fact->kind == FACT_IMAGE_RELEASED &&
+            is_same_image(trust, fingerprint, fact->image_released->trust,
+                          fact->image_released->fingerprint))
+            return true;
+        if (is_build && fact->kind == FACT_IMAGE_FAILED &&
+            is_same_image(trust, fingerprint, fact->image_failed->trust,
+                          fact->image_failed->fingerprint))
+            return true;
+        if (fact->kind == FACT_IMAGE_DROPPED &&
+            is_same_image(trust, fingerprint, fact->image_dropped->trust,
+                          fact->image_dropped->fingerprint))
+            return true;
+        if (fact->kind == FACT_RUN_ENDED && fact->run == failed_run)
+            return true;
+    }
+    return false;
+}
+
+static void load_images(const struct stage *stage, struct core *core)
+{
+    for (size_t i = 0; i < stage->facts.count; i++) {
+        const struct fact *fact = &stage->facts.at[i];
+        bool is_loaded = false;
+
+        if (fact->kind == FACT_IMAGE_CLAIMED)
+            is_loaded = !image_fact_is_over(stage, i, fact->image_claimed->trust,
+                                            fact->image_claimed->fingerprint, 0);
+        else if (fact->kind == FACT_IMAGE_DONE)
+            is_loaded = !image_fact_is_over(stage, i, fact->image_done->trust,
+                                            fact->image_done->fingerprint, 0);
+        else if (fact->kind == FACT_IMAGE_FAILED)
+            is_loaded =
+                !image_fact_is_over(stage, i, fact->image_failed->trust,
+                                    fact->image_failed->fingerprint, fact->image_failed->run);
+        if (is_loaded)
+            core_apply(core, fact);
+    }
+}
+
 static void load_run(const struct stage *stage, int64_t run, struct core *core)
 {
     static const enum fact_kind order[] = {
@@ -196,6 +249,7 @@ struct core *stage_load(const struct stage *stage)
     for (size_t i = 0; i < stage->facts.count; i++)
         if (stage->facts.at[i].kind == FACT_AGENT_GONE)
             load_agents(stage, &stage->facts.at[i], core);
+    load_images(stage, core);
     for (size_t i = 0; i < stage->facts.count; i++)
         if (stage->facts.at[i].kind == FACT_RUN_SUBMITTED)
             load_run(stage, stage->facts.at[i].run, core);

@@ -2,6 +2,7 @@
  *
  *     SUBMIT                     a run, always
  *     SYNC with events or slots  one fact; without either none
+ *     IMAGE_CLAIM                "wait" while there is no run, then a lease and a fact
  *     news                       for everybody, while there is a run
  *
  * It insists on being told the last_seq of each run it is made of.
@@ -12,7 +13,7 @@
 #include "coordinator/core/core.h"
 
 struct core {
-    int64_t next_run, runs, told_last_seqs;
+    int64_t next_run, runs, told_last_seqs, claims;
 };
 
 struct core *core_new(const struct core_settings *settings)
@@ -93,6 +94,24 @@ static void sync_agent(struct core *core, const struct command *command, struct 
     decide(core, facts, (struct fact){.kind = FACT_AGENT_SYNCED, .agent_synced = body});
 }
 
+static void claim(struct core *core, const struct command *command, struct fact_list *facts,
+                  struct reply *out_reply)
+{
+    struct fact_image_claimed *body = arena_alloc(&facts->arena, sizeof(*body));
+
+    out_reply->image_answer = (struct image_answer){.state = IMAGE_WAIT, .doing = "waiting"};
+    if (core->runs == 0)
+        return;
+    *body = (struct fact_image_claimed){.trust = command->image_claim->trust,
+                                        .fingerprint = command->fingerprint,
+                                        .lease = LEASE_TOKEN(1, ++core->claims),
+                                        .agent = command->image_claim->agent,
+                                        .incarnation = 1,
+                                        .run = 1};
+    decide(core, facts, (struct fact){.kind = FACT_IMAGE_CLAIMED, .image_claimed = body});
+    out_reply->image_answer = (struct image_answer){.state = IMAGE_BUILD, .lease = body->lease};
+}
+
 enum status core_handle(struct core *core, struct instant instant, const struct command *command,
                         struct fact_list *facts, struct arena *arena, struct reply *out_reply,
                         struct error *err)
@@ -103,6 +122,8 @@ enum status core_handle(struct core *core, struct instant instant, const struct 
         submit(core, command, facts, out_reply);
     else if (command->kind == COMMAND_SYNC)
         sync_agent(core, command, facts, out_reply);
+    else if (command->kind == COMMAND_IMAGE_CLAIM)
+        claim(core, command, facts, out_reply);
     else if (command->kind == COMMAND_VIEW)
         out_reply->run_view = (struct run_view){.last_seq = core->runs};
     else
@@ -120,5 +141,13 @@ bool core_has_news(const struct core *core, const char *agent, int64_t incarnati
 {
     (void)agent;
     (void)incarnation;
+    return core->runs > 0;
+}
+
+bool core_image_has_news(const struct core *core, const char *fingerprint,
+                         const struct image_claim *claim)
+{
+    (void)fingerprint;
+    (void)claim;
     return core->runs > 0;
 }

@@ -92,6 +92,14 @@ static enum status execute(struct engine *engine, struct engine_call *call)
     case COMMAND_STATS:
         call->reply.stats = (struct stats){.runs_open = 3, .total_syncs = 42};
         return STATUS_OK;
+    case COMMAND_IMAGES:
+        call->reply.image_list = (struct image_list){.images = NULL};
+        return STATUS_OK;
+    case COMMAND_IMAGE_CLAIM:
+    case COMMAND_IMAGE_DONE:
+    case COMMAND_IMAGE_FAILED:
+    case COMMAND_IMAGE_BAD:
+    case COMMAND_IMAGE_DROP:
     case COMMAND_WAIT:
     case COMMAND_TICK:
         break;

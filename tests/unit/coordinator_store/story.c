@@ -6,6 +6,9 @@
 #define AGENT          "worker-1"
 #define TOKEN(counter) LEASE_TOKEN(1, counter)
 
+#define PRINT_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define PRINT_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
 static struct label agent_labels[] = {{"os", "linux"}, {"zone", "\xc3\xa9t\xc3\xa9"}};
 static struct label run_labels[] = {{"branch", "main"}};
 
@@ -130,6 +133,14 @@ static const struct fact facts[STORY_COUNT] = {
     OF_RUN(FACT_PROBLEM_RECORDED, problem_recorded, TOKEN(4), AGENT, "clone", "no space", STORY_WALL_MS),
     OF_RUN(FACT_RUN_ENDED, run_ended, RUN_END_DONE, "done", 1, STORY_WALL_MS + 60000, &counts),
     /* STORY_ENDED */
+    FLEET(FACT_IMAGE_CLAIMED, image_claimed, "default", PRINT_A, TOKEN(6), AGENT, 1, 1, STORY_WALL_MS),
+    FLEET(FACT_IMAGE_FAILED, image_failed, "default", PRINT_A, TOKEN(6), AGENT, 2, "no such table", STORY_WALL_MS + 1),
+    FLEET(FACT_IMAGE_CLAIMED, image_claimed, "default", PRINT_A, TOKEN(7), AGENT, 1, 1, STORY_WALL_MS + 2),
+    FLEET(FACT_IMAGE_DONE, image_done, "default", PRINT_A, TOKEN(7), PRINT_B, 12345, STORY_WALL_MS + 3),
+    FLEET(FACT_IMAGE_CLAIMED, image_claimed, "pr-7", PRINT_B, TOKEN(8), AGENT, 1, 1, STORY_WALL_MS + 4),
+    FLEET(FACT_IMAGE_RELEASED, image_released, "pr-7", PRINT_B, TOKEN(8), IMAGE_RELEASE_AGENT_GONE),
+    FLEET(FACT_IMAGE_CLAIMED, image_claimed, "default", PRINT_B, TOKEN(9), AGENT, 1, 1, STORY_WALL_MS + 5),
+    FLEET(FACT_IMAGE_DROPPED, image_dropped, "default", PRINT_B, IMAGE_DROP_DELETED),
     FLEET(FACT_AGENT_GONE, agent_gone, AGENT, 1, GONE_LEFT),
 };
 /* clang-format on */

@@ -4,7 +4,7 @@
 /* A run told in facts, every kind of them: an agent joins, a run is submitted, a first
  * collection is lost, a second becomes a plan of three tests of four, an extra is added, one
  * test is flaky, one is lost and late, leases end, notes and a problem are recorded, the
- * run ends, the agent leaves.  One lap a fact. */
+ * run ends, images are built, fail and go, the agent leaves.  One lap a fact. */
 
 #include "coordinator/core/fact.h"
 #include "coordinator/store/store.h"
@@ -14,7 +14,7 @@ enum story_moment {
     STORY_COLLECTING = 5, /* a page of the first collection is there       */
     STORY_RUNNING = 16,   /* leases open, attempts recorded                */
     STORY_ENDED = 27,     /* the run has ended, the agent still there      */
-    STORY_COUNT = 28
+    STORY_COUNT = 36
 };
 
 #define STORY_WALL_MS  INT64_C(1764000000000)

@@ -152,6 +152,47 @@ static void act_on_lease(struct play *play, struct player *player, struct player
     }
 }
 
+#define PRINT "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+static void end_building(struct play *play, const char *print, int64_t lease)
+{
+    struct image_done *done = arena_alloc(&play->stage.arena, sizeof(*done));
+    struct image_failed *failed = arena_alloc(&play->stage.arena, sizeof(*failed));
+    struct command command = {.fingerprint = print, .trust = IMAGE_TRUST_DEFAULT};
+
+    *done = (struct image_done){lease, IMAGE_TRUST_DEFAULT, PRINT "b", 7};
+    *failed = (struct image_failed){lease, IMAGE_TRUST_DEFAULT, "no such table"};
+    command.image_done = done;
+    command.image_failed = failed;
+    command.kind = dice_chance(&play->dice, 300) ? COMMAND_IMAGE_FAILED : COMMAND_IMAGE_DONE;
+    cr_assert_eq(stage_handle(&play->stage, &command), STATUS_OK, "%s", play->stage.err.text);
+}
+
+/* The player asks for one of two images, and may end its building or drop it. */
+static void act_on_image(struct play *play, const struct player *player)
+{
+    static const char *const prints[] = {PRINT "1", PRINT "2"};
+    const char *print = prints[dice_below(&play->dice, COUNT_OF(prints))];
+    struct image_claim *claim = arena_alloc(&play->stage.arena, sizeof(*claim));
+    struct command command = {.kind = COMMAND_IMAGE_CLAIM,
+                              .fingerprint = print,
+                              .trust = IMAGE_TRUST_DEFAULT,
+                              .image_claim = claim};
+
+    *claim = (struct image_claim){player->name, player->incarnation, play->run, IMAGE_TRUST_DEFAULT,
+                                  false};
+    if (stage_handle(&play->stage, &command) != STATUS_OK)
+        return; /* it has not synced yet, or the run is over */
+    if (play->stage.reply.image_answer.state == IMAGE_BUILD && dice_chance(&play->dice, 300))
+        end_building(play, print, play->stage.reply.image_answer.lease);
+    commit(play);
+    if (!dice_chance(&play->dice, 200))
+        return;
+    command.kind = COMMAND_IMAGE_DROP;
+    cr_assert_eq(stage_handle(&play->stage, &command), STATUS_OK, "%s", play->stage.err.text);
+    commit(play);
+}
+
 static void step(struct play *play)
 {
     struct player *player = &play->players[dice_below(&play->dice, PLAYERS)];
@@ -166,6 +207,8 @@ static void step(struct play *play)
     }
     stage_pass(&play->stage, (int64_t)dice_below(&play->dice, 3000));
     (void)player_sync(player);
+    commit(play);
+    act_on_image(play, player);
     commit(play);
     stage_tick(&play->stage);
     commit(play);

@@ -435,7 +435,7 @@ Test(store, both_ledgers_are_chained_and_hold_no_secret)
             struct chain_walk at = {.previous = LEDGER_CHAIN_START};
 
             cr_assert_eq(reader->ops->ledger(reader, run, walk, &at, &err), STATUS_OK);
-            cr_assert_eq(at.seq, run == 0 ? 3 : STORY_COUNT - 3);
+            cr_assert_eq(at.seq, run == 0 ? 11 : STORY_COUNT - 11);
             cr_assert_not(at.saw_secret);
         }
         cr_assert_eq(reader->ops->ledger(reader, 2, walk, NULL, &err), STATUS_NOT_FOUND);
