@@ -115,6 +115,8 @@ def serial(tree, out, labels):
     print("== serial by its own runner", flush=True)
     started = time.monotonic()
     part = out.with_suffix(".part")
+    # What an earlier run left: a directory "cache" in the tree is taken for the label of that name, and its tests are left out.
+    call("git", "-C", tree, "clean", "-q", "-f", "-d", "-x")
     argv = [PYTHON, HERE / "own_runner_dump.py", part, "tests/runtests.py", "--parallel=1", "-v", "0", *labels]
     with open(out.with_suffix(".log"), "wb") as log:
         # The tree's own Django, not the one that is installed.
