@@ -27,6 +27,7 @@ static const struct option_row rows[] = {
     ROW("label",       OPTION_LIST,     label_texts,  "MUSTER_LABEL",       "K=V",      NULL,   "what this machine is; runs may require it"),
     ROW("name",        OPTION_TEXT,     name,         "MUSTER_NAME",        "NAME",     NULL,   "the agent's name (default: the host's, and a few digits)"),
     ROW("source-root", OPTION_LIST,     source_roots, "MUSTER_SOURCE_ROOT", "DIR",      NULL,   "suites may use directories of this machine below DIR"),
+    ROW("servers",     OPTION_LIST,     servers,      "MUSTER_SERVERS",     "DIR",      NULL,   "database servers are also looked for in DIR, its bin and its sbin"),
     ROW("token-file",  OPTION_TEXT,     token_file,   "MUSTER_TOKEN_FILE",  "FILE",     NULL,   "holds the coordinator's token"),
     ROW("insecure",    OPTION_FLAG,     allows_plain, "MUSTER_INSECURE",    NULL,       NULL,   "let the token travel over plain http"),
     ROW("until-idle",  OPTION_FLAG,     until_idle,   "MUSTER_UNTIL_IDLE",  NULL,       NULL,   "leave when there has been nothing to do for a while"),

@@ -24,6 +24,7 @@ struct agent_settings {
     const char *drivers_dir;
     struct option_list label_texts;
     struct option_list source_roots;
+    struct option_list servers; /* directories of database servers */
     int64_t workers;
     int64_t idle_ms;
     bool until_idle;

@@ -413,6 +413,21 @@ static void actions_do(struct shell *shell)
 
 /* ---- the start ------------------------------------------------------------------------------ */
 
+static enum status databases_open(struct shell *shell, struct error *err)
+{
+    struct databases_settings settings = {
+        .loop = &shell->loop,
+        .workers = shell->workers,
+        .book = shell->book,
+        .work_dir = shell->work_dir,
+        .drivers_dir = shell->settings->drivers_dir,
+        .server_dirs = shell->settings->servers.at,
+        .server_dir_count = shell->settings->servers.count,
+    };
+
+    return databases_new(&settings, &shell->databases, err);
+}
+
 static enum status machine_open(struct shell *shell, struct error *err)
 {
     struct error why;
@@ -431,11 +446,12 @@ static enum status machine_open(struct shell *shell, struct error *err)
         log_warning("not_swept", "reason=%s", log_quote(why.text));
     status = workers_new(&workers, &shell->workers, err);
     if (status == STATUS_OK)
-        status = databases_new(&shell->loop, shell->workers, shell->book, shell->work_dir,
-                               shell->settings->drivers_dir, &shell->databases, err);
+        status = databases_open(shell, err);
     if (status == STATUS_OK)
-        log_info("machine", "isolation=%s clones=%s", log_quote(workers_isolation(shell->workers)),
-                 log_quote(databases_means(shell->databases)));
+        log_info("machine", "isolation=%s clones=%s servers=%s",
+                 log_quote(workers_isolation(shell->workers)),
+                 log_quote(databases_means(shell->databases)),
+                 log_quote(databases_servers(shell->databases)));
     return status;
 }
 
@@ -555,6 +571,8 @@ static void shell_close(struct shell *shell)
 {
     shell->is_done = true;
     runs_free(shell->runs);
+    if (shell->databases != NULL)
+        databases_stop(shell->databases);
     workers_free(shell->workers);
     databases_free(shell->databases);
     sources_free(shell->sources);

@@ -1,10 +1,10 @@
 /* Building the templates of a run:
  *
- *   directory made -> set-up commands, one after the other -> sealed, hashed -> renamed into place
- *        (thread)          (muster-spawn)                          (thread)
+ *   directory made -> servers opened -> set-up commands -> servers closed -> sealed, hashed
+ *        (thread)     (one after the other; server_template.c)               -> renamed into place
  *
- * Everything happens in WORK_DIR/building/run-N, which becomes WORK_DIR/templates/run-N when it is
- * whole. */
+ * Everything that is a file happens in WORK_DIR/building/run-N, which becomes
+ * WORK_DIR/templates/run-N when it is whole. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,15 +12,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/databases/server_template.h"
 #include "agent/databases/template.h"
 #include "shared/base/file.h"
 
 /* ---- what a run's suite says ---------------------------------------------------------- */
-
-static bool is_mirror(const struct suite_database *database)
-{
-    return database->mirror != NULL && database->mirror[0] != '\0';
-}
 
 static void template_init(struct run_templates *run, struct database_template *template,
                           const struct suite_database *said)
@@ -28,13 +24,15 @@ static void template_init(struct run_templates *run, struct database_template *t
     struct arena *arena = &run->arena;
 
     template->said = said;
+    template->is_mirror = said->mirror != NULL && said->mirror[0] != '\0';
+    template->name = said->name != NULL ? said->name : "";
     template->ops = database_ops_find(said->engine);
     const char *suffix = template->ops != NULL ? template->ops->suffix : "";
     /* A mirror's own set-up is thrown away with tmp. */
     template->building = arena_printf(arena, "%s/%s%s%s", run->building_dir,
-                                      is_mirror(said) ? "tmp/" : "", said->alias, suffix);
+                                      template->is_mirror ? "tmp/" : "", said->alias, suffix);
     template->building_facts = arena_printf(arena, "%s/%s%s.facts.json", run->building_dir,
-                                            is_mirror(said) ? "tmp/" : "", said->alias);
+                                            template->is_mirror ? "tmp/" : "", said->alias);
     template->path = arena_printf(arena, "%s/%s%s", run->dir, said->alias, suffix);
     template->facts = arena_printf(arena, "%s/%s.facts.json", run->dir, said->alias);
 }
@@ -78,8 +76,7 @@ const struct database_template *template_of(const struct run_templates *run, con
 {
     for (size_t i = 0; i < run->template_count; i++)
         if (strcmp(run->templates[i].said->alias, alias) == 0)
-            return is_mirror(run->templates[i].said) &&
-                           strcmp(run->templates[i].said->mirror, alias) != 0
+            return run->templates[i].is_mirror && strcmp(run->templates[i].said->mirror, alias) != 0
                        ? template_of(run, run->templates[i].said->mirror)
                        : &run->templates[i];
     return NULL;
@@ -102,6 +99,8 @@ static void directories_remove(struct run_templates *run)
     if (file_remove_tree(run->dir, NULL) == STATUS_OK && run->record != 0)
         lease_book_remove(book, run->record);
     run->building_record = run->record = 0;
+    for (size_t i = 0; i < run->server_count; i++)
+        server_template_remove(&run->servers[i]);
 }
 
 static void remove_work(uv_work_t *work)
@@ -116,6 +115,8 @@ static void run_free(struct run_templates *run)
     while (*at != run)
         at = &(*at)->next;
     *at = run->next;
+    for (size_t i = 0; i < run->server_count; i++)
+        address_free(run->servers[i].address);
     free(run->waiters);
     arena_release(&run->arena);
     free(run);
@@ -182,6 +183,11 @@ static bool has_setup(const struct run_templates *run, const struct suite_databa
            (said->setup == SUITE_SETUP_AUTO && run->suite->driver == SUITE_DRIVER_DJANGO);
 }
 
+static bool is_file(const struct database_template *template)
+{
+    return !template->is_mirror && template->ops != NULL;
+}
+
 /* SQLite leaves a file without a byte where something connected and made nothing. */
 static bool is_blank(const char *path)
 {
@@ -190,7 +196,7 @@ static bool is_blank(const char *path)
     return stat(path, &file) != 0 || file.st_size == 0;
 }
 
-static enum status template_seal(struct database_template *template, struct error *err)
+static enum status file_seal(struct database_template *template, struct error *err)
 {
     enum status status = STATUS_OK;
 
@@ -202,16 +208,23 @@ static enum status template_seal(struct database_template *template, struct erro
         status = template->ops->make_empty(template->building, err);
     if (status == STATUS_OK)
         status = template->ops->seal(template->building, &template->seal, err);
-    /* An alias of Django's may rightly be empty beside others: seen together in tables_check. */
-    if (status == STATUS_OK && template->said->setup == SUITE_SETUP_COMMAND &&
-        template->seal.tables == 0)
-        status = error_set(err, STATUS_INVALID,
-                           "set-up made no table in database '%s'; does it read ${db.%s.path}?",
-                           template->said->alias, template->said->alias);
     if (status == STATUS_OK)
         status = hash_file(template->building, template->hash, err);
     if (status == STATUS_OK && chmod(template->building, 0444) != 0)
         status = error_set_errno(err, "cannot protect '%s'", template->building);
+    return status;
+}
+
+static enum status template_seal(struct database_template *template, struct error *err)
+{
+    enum status status = is_file(template) ? file_seal(template, err) : STATUS_OK;
+
+    /* An alias of Django's may rightly be empty beside others: seen together in tables_check. */
+    if (status == STATUS_OK && template->said->setup == SUITE_SETUP_COMMAND &&
+        template->seal.tables == 0)
+        status = error_set(
+            err, STATUS_INVALID, "set-up made no table in database '%s'; does it read ${db.%s.%s}?",
+            template->said->alias, template->said->alias, is_file(template) ? "path" : "url");
     template->has_facts = file_exists(template->building_facts);
     if (status == STATUS_OK && template->has_facts && chmod(template->building_facts, 0444) != 0)
         status = error_set_errno(err, "cannot protect '%s'", template->building_facts);
@@ -225,7 +238,7 @@ static enum status tables_check(const struct run_templates *run, struct error *e
 
     for (size_t i = 0; i < run->template_count; i++) {
         const struct database_template *template = &run->templates[i];
-        if (is_mirror(template->said) || template->said->setup != SUITE_SETUP_AUTO ||
+        if (template->is_mirror || template->said->setup != SUITE_SETUP_AUTO ||
             !has_setup(run, template->said))
             continue;
         tables += template->seal.tables;
@@ -248,7 +261,7 @@ static enum status run_publish(struct run_templates *run, struct error *err)
     if (status == STATUS_OK && rename(run->building_dir, run->dir) != 0)
         status = error_set_errno(err, "cannot rename '%s'", run->building_dir);
     for (size_t i = 0; status == STATUS_OK && i < run->template_count; i++)
-        if (!is_mirror(run->templates[i].said))
+        if (is_file(&run->templates[i]))
             status = file_print_take(run->templates[i].path, &run->templates[i].print, err);
     if (status == STATUS_OK) {
         lease_book_remove(run->databases->book, run->building_record);
@@ -263,15 +276,15 @@ static void seal_work(uv_work_t *work)
 
     run->status = STATUS_OK;
     for (size_t i = 0; run->status == STATUS_OK && i < run->template_count; i++)
-        if (!is_mirror(run->templates[i].said))
+        if (!run->templates[i].is_mirror)
             run->status = template_seal(&run->templates[i], &run->err);
     if (run->status == STATUS_OK)
         run->status = tables_check(run, &run->err);
     if (run->status == STATUS_OK)
         run->status = run_publish(run, &run->err);
-    if (run->status != STATUS_OK)
-        directories_remove(run);
 }
+
+static void build_fail(struct run_templates *run, enum status status, const char *text);
 
 static void seal_after(uv_work_t *work, int status)
 {
@@ -279,13 +292,18 @@ static void seal_after(uv_work_t *work, int status)
 
     (void)status;
     run->databases->work_count--;
-    build_end(run, run->status, run->status == STATUS_OK ? "" : run->err.text);
+    if (run->status == STATUS_OK)
+        build_end(run, STATUS_OK, "");
+    else
+        build_fail(run, run->status, run->err.text);
 }
 
 /* ---- the set-up's commands ---------------------------------------------------------------------
  */
 
 static void steps_go_on(struct run_templates *run);
+static void servers_open(struct run_templates *run);
+static void servers_close(struct run_templates *run);
 
 static void fail_work(uv_work_t *work)
 {
@@ -301,11 +319,25 @@ static void fail_after(uv_work_t *work, int status)
     build_end(run, run->status, run->fail_text);
 }
 
+/* Servers first: what they write to cannot go before them. */
+static void abandon_go_on(void *context, enum status status, const char *text)
+{
+    struct run_templates *run = context;
+
+    (void)status;
+    (void)text;
+    if (run->server_at < run->server_count)
+        server_template_abandon(&run->servers[run->server_at++], abandon_go_on, run);
+    else
+        work_start(run, fail_work, fail_after);
+}
+
 static void build_fail(struct run_templates *run, enum status status, const char *text)
 {
     run->status = status;
     run->fail_text = arena_strdup(&run->arena, text);
-    work_start(run, fail_work, fail_after);
+    run->server_at = 0;
+    abandon_go_on(run, STATUS_OK, "");
 }
 
 static void on_command_done(void *context, enum status status, const char *text, const char *tail)
@@ -324,6 +356,12 @@ static void on_command_done(void *context, enum status status, const char *text,
     arena_release(&arena);
 }
 
+void database_on_no_server(struct worker_database *database)
+{
+    database->host = database->socket = database->user = database->password = "";
+    database->port = 0;
+}
+
 /* The addresses that the set-up fills; nobody else is ever told of them. */
 static struct worker_database *private_databases(const struct run_templates *run,
                                                  struct arena *arena)
@@ -335,12 +373,19 @@ static struct worker_database *private_databases(const struct run_templates *run
         list[i] = (struct worker_database){
             .alias = template->said->alias,
             .engine = template->said->engine,
-            .name = template->said->name != NULL ? template->said->name : "",
+            .name = template->name,
             .path = template->building,
             .image = "",
             .facts = template->building_facts,
-            .mirror = is_mirror(template->said) ? template->said->mirror : "",
+            .mirror = template->is_mirror ? template->said->mirror : "",
         };
+        database_on_no_server(&list[i]);
+        const struct database_template *real = template_of(run, template->said->alias);
+        if (real->server != NULL) {
+            list[i].path = "";
+            list[i].name = real->name;
+            server_template_tell(real->server, &list[i]);
+        }
     }
     return list;
 }
@@ -350,7 +395,7 @@ static bool is_driver_step(const struct run_templates *run)
     if (run->step > 0 || run->suite->driver != SUITE_DRIVER_DJANGO)
         return false;
     for (size_t i = 0; i < run->template_count; i++)
-        if (!is_mirror(run->templates[i].said) && run->templates[i].said->setup == SUITE_SETUP_AUTO)
+        if (!run->templates[i].is_mirror && run->templates[i].said->setup == SUITE_SETUP_AUTO)
             return true;
     return false;
 }
@@ -364,7 +409,7 @@ static bool step_find(struct run_templates *run)
         if (run->step == 0)
             continue;
         const struct suite_database *said = run->templates[run->step - 1].said;
-        if (!is_mirror(said) && said->setup == SUITE_SETUP_COMMAND)
+        if (!run->templates[run->step - 1].is_mirror && said->setup == SUITE_SETUP_COMMAND)
             return true;
     }
     return false;
@@ -427,14 +472,55 @@ static void steps_go_on(struct run_templates *run)
     if (run->databases->is_closing)
         build_fail(run, STATUS_STOPPING, "the agent stops");
     else if (!step_find(run))
-        work_start(run, seal_work, seal_after);
+        servers_close(run);
     else if (step_start(run, &arena, &err) != STATUS_OK)
         build_fail(run, err.status, err.text);
     arena_release(&arena);
 }
 
-/* ---- the beginning
- * ------------------------------------------------------------------------------- */
+/* ---- servers around the set-up -------------------------------------------------------------- */
+
+static void on_server_opened(void *context, enum status status, const char *text)
+{
+    struct run_templates *run = context;
+
+    if (status == STATUS_OK)
+        servers_open(run);
+    else
+        build_fail(run, status, text);
+}
+
+static void servers_open(struct run_templates *run)
+{
+    if (run->databases->is_closing)
+        build_fail(run, STATUS_STOPPING, "the agent stops");
+    else if (run->server_at < run->server_count)
+        server_template_open(&run->servers[run->server_at++], on_server_opened, run);
+    else {
+        run->server_at = 0;
+        steps_go_on(run);
+    }
+}
+
+static void on_server_closed(void *context, enum status status, const char *text)
+{
+    struct run_templates *run = context;
+
+    if (status == STATUS_OK)
+        servers_close(run);
+    else
+        build_fail(run, status, text);
+}
+
+static void servers_close(struct run_templates *run)
+{
+    if (run->server_at < run->server_count)
+        server_template_close(&run->servers[run->server_at++], on_server_closed, run);
+    else
+        work_start(run, seal_work, seal_after);
+}
+
+/* ---- the beginning -------------------------------------------------------------------------- */
 
 static void make_work(uv_work_t *work)
 {
@@ -447,10 +533,11 @@ static void make_work(uv_work_t *work)
     if (run->status == STATUS_OK)
         run->status = file_make_directories(tmp, 0700, &run->err);
     for (size_t i = 0; run->status == STATUS_OK && i < run->template_count; i++)
-        if (run->templates[i].ops == NULL)
+        if (!run->templates[i].is_mirror && run->templates[i].ops == NULL &&
+            server_engine_find(run->templates[i].said->engine) == NULL)
             run->status = error_set(&run->err, STATUS_INVALID,
-                                    "database '%s': engine '%s' is not"
-                                    " built yet; there is: sqlite",
+                                    "database '%s': engine '%s' is not built yet; there are: "
+                                    "sqlite, postgresql, mysql, mariadb",
                                     run->templates[i].said->alias, run->templates[i].said->engine);
         else if (template_of(run, run->templates[i].said->alias) == NULL)
             run->status = error_set(&run->err, STATUS_INVALID,
@@ -465,10 +552,13 @@ static void make_after(uv_work_t *work, int status)
     (void)status;
     run->databases->work_count--;
     run->step = 0;
+    run->server_at = 0;
+    if (run->status == STATUS_OK)
+        run->status = server_templates_init(run, &run->err);
     if (run->status != STATUS_OK)
         build_fail(run, run->status, run->err.text);
     else
-        steps_go_on(run);
+        servers_open(run);
 }
 
 static void nothing_work(uv_work_t *work)

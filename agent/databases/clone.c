@@ -1,7 +1,9 @@
 /* Clones: private copies of a run's templates for one slot.
  *
- *   template as it was when it was sealed? -> copied beside -> complete? -> old one's leftovers
- * removed -> renamed
+ *   files:    template as it was when it was sealed? -> copied beside -> complete?
+ *             -> old one's leftovers removed -> renamed
+ *   servers:  a new clone is made (server_clone.c) -> the slot's address leads to it
+ *             -> the old one is dropped
  *
  * What is asked of one slot is done in order, one thing at a time. */
 
@@ -12,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/databases/server_clone.h"
 #include "agent/databases/template.h"
 #include "shared/base/file.h"
 
@@ -26,9 +29,16 @@ struct clone_task {
     databases_done *done;
     void *context;
     bool is_new_run;
+    size_t server_at;          /* servers: the one that is cloned */
+    struct server_clone *made; /* not the slot's yet */
     enum status status;
     struct error err;
     uv_work_t work;
+};
+
+struct slot_server {
+    struct address *address; /* NULL: not made yet */
+    struct server_clone *clone;
 };
 
 struct slot_clones {
@@ -38,6 +48,8 @@ struct slot_clones {
     char *dir;
     bool is_in_memory;
     int64_t reserved_bytes;
+    struct slot_server *servers; /* as the run's */
+    size_t server_count;
     struct clone_task *tasks; /* the first is under way */
     struct arena arena;       /* of the list below      */
     struct worker_database *list;
@@ -65,7 +77,7 @@ static int64_t bytes_wanted(const struct run_templates *run)
     int64_t bytes = 0;
 
     for (size_t i = 0; i < run->template_count; i++)
-        if (!run->templates[i].said->memory)
+        if (run->templates[i].ops != NULL && !run->templates[i].said->memory)
             bytes += 2 * run->templates[i].seal.bytes + CLONE_GROWTH_BYTES;
     return bytes;
 }
@@ -172,9 +184,10 @@ static enum status facts_copy(const struct slot_clones *slot,
 static enum status template_clone(const struct clone_task *task,
                                   const struct database_template *template, struct error *err)
 {
-    enum status status = template_check(task->slot->databases, template, err);
+    bool is_file = template->ops != NULL;
+    enum status status = is_file ? template_check(task->slot->databases, template, err) : STATUS_OK;
 
-    if (status == STATUS_OK && !template->said->memory)
+    if (status == STATUS_OK && is_file && !template->said->memory)
         status = file_clone(task->slot, template, err);
     /* Facts do not change within a run. */
     if (status == STATUS_OK && template->has_facts && task->is_new_run)
@@ -193,7 +206,7 @@ static void clone_work(uv_work_t *work)
     if (task->status == STATUS_OK)
         task->status = file_make_directories(task->slot->dir, 0700, &task->err);
     for (size_t i = 0; task->status == STATUS_OK && i < run->template_count; i++)
-        if (run->templates[i].said->mirror == NULL || run->templates[i].said->mirror[0] == '\0')
+        if (!run->templates[i].is_mirror)
             task->status = template_clone(task, &run->templates[i], &task->err);
     /* Some of several may be there: none is better than a mixture. */
     if (task->status != STATUS_OK)
@@ -208,7 +221,86 @@ static void drop_work(uv_work_t *work)
         task->slot->dir != NULL ? file_remove_tree(task->slot->dir, &task->err) : STATUS_OK;
 }
 
-/* ---- the queue of a slot -----------------------------------------------------------------------
+/* ---- the servers of a slot (loop) ---------------------------------------------------------------
+ */
+
+static void servers_drop(struct slot_clones *slot)
+{
+    for (size_t i = 0; i < slot->server_count; i++) {
+        address_free(slot->servers[i].address);
+        server_clone_drop(slot->servers[i].clone);
+    }
+    free(slot->servers);
+    slot->servers = NULL;
+    slot->server_count = 0;
+}
+
+static void task_end(struct clone_task *task);
+static void servers_go_on(struct clone_task *task);
+
+static void task_fail(struct clone_task *task, enum status status, const char *text)
+{
+    task->status = error_set(&task->err, status, "%s", text);
+    task_end(task);
+}
+
+static void on_handed_out(void *context, enum status status, const char *text)
+{
+    struct clone_task *task = context;
+    struct slot_server *server = &task->slot->servers[task->server_at];
+    struct server_clone *old = server->clone;
+
+    server->clone = task->made;
+    task->made = NULL;
+    server_clone_drop(old);
+    if (status != STATUS_OK) {
+        task_fail(task, status, text);
+        return;
+    }
+    task->server_at++;
+    servers_go_on(task);
+}
+
+static void on_made(void *context, enum status status, const char *text)
+{
+    struct clone_task *task = context;
+
+    if (status == STATUS_OK)
+        server_clone_hand_out(task->made, task->slot->servers[task->server_at].address,
+                              on_handed_out, task);
+    else
+        task_fail(task, status, text);
+}
+
+static enum status slot_address_make(struct clone_task *task, struct slot_server *server)
+{
+    const struct slot_clones *slot = task->slot;
+    struct databases *databases = slot->databases;
+    CLEANUP(mem_freep)
+    char *dir =
+        mem_printf("%s/s%" PRId64 ".%zu", databases->run_dir, slot->number, task->server_at + 1);
+
+    return address_new(databases, task->run->servers[task->server_at].engine, dir, &server->address,
+                       &task->err);
+}
+
+static void servers_go_on(struct clone_task *task)
+{
+    struct slot_clones *slot = task->slot;
+
+    if (task->server_at == slot->server_count) {
+        task_end(task);
+        return;
+    }
+    struct slot_server *server = &slot->servers[task->server_at];
+    if (server->address == NULL && slot_address_make(task, server) != STATUS_OK) {
+        task_fail(task, task->err.status, task->err.text);
+        return;
+    }
+    task->made = server_clone_make(&task->run->servers[task->server_at], on_made, task);
+}
+
+/* ---- the queue of a slot ------------------------------------------------------------------------
  */
 
 static void task_start(struct slot_clones *slot);
@@ -217,18 +309,31 @@ static void task_after(uv_work_t *work, int unused)
 {
     struct clone_task *task = work->data;
     struct slot_clones *slot = task->slot;
-    struct databases *databases = slot->databases;
 
     (void)unused;
-    databases->work_count--;
-    slot->tasks = task->next;
-    if (task->run == NULL || task->status != STATUS_OK)
-        place_leave(slot);
+    slot->databases->work_count--;
+    if (task->run == NULL || task->status != STATUS_OK || slot->databases->is_closing)
+        task_end(task);
     else
+        servers_go_on(task);
+}
+
+static void task_end(struct clone_task *task)
+{
+    struct slot_clones *slot = task->slot;
+    struct databases *databases = slot->databases;
+
+    slot->tasks = task->next;
+    if (task->run == NULL || task->status != STATUS_OK) {
+        place_leave(slot);
+        if (!databases->is_closing)
+            servers_drop(slot);
+    } else {
         slot->run = task->run->run;
-    if (task->run != NULL)
+    }
+    if (task->run != NULL && !databases->is_closing)
         templates_leave(task->run);
-    if (slot->tasks != NULL)
+    if (slot->tasks != NULL && !databases->is_closing)
         task_start(slot);
     if (task->done != NULL && !databases->is_closing)
         task->done(task->context, task->status, task->status == STATUS_OK ? "" : task->err.text);
@@ -251,8 +356,12 @@ static void task_start(struct slot_clones *slot)
         work = refuse_work;
     } else if (task->run != NULL) {
         task->is_new_run = slot->run != task->run->run;
-        if (task->is_new_run)
+        if (task->is_new_run) {
             place_choose(slot, task->run);
+            servers_drop(slot);
+            slot->server_count = task->run->server_count;
+            slot->servers = mem_zalloc((slot->server_count + 1) * sizeof(*slot->servers));
+        }
         work = clone_work;
     }
     task->work.data = task;
@@ -298,6 +407,18 @@ void databases_drop_slot(struct databases *databases, int64_t slot)
 /* ---- what a worker is told
  * ------------------------------------------------------------------------ */
 
+static void server_tell(const struct slot_clones *slot, const struct run_templates *run,
+                        const struct server_template *server, struct worker_database *database)
+{
+    const struct address *address = slot->servers[server - run->servers].address;
+
+    database->host = "127.0.0.1";
+    database->port = address_port(address);
+    database->socket = address_socket(address);
+    database->user = SERVER_USER;
+    database->password = address_password(address);
+}
+
 static void entry_fill(struct slot_clones *slot, const struct run_templates *run, const char *dir,
                        bool is_cloned, size_t index)
 {
@@ -307,17 +428,22 @@ static void entry_fill(struct slot_clones *slot, const struct run_templates *run
     CLEANUP(mem_freep) char *facts = facts_path(dir, real != NULL ? real : own);
     bool memory = is_cloned && real != NULL && real->said->memory;
 
+    bool is_server = real != NULL && real->ops == NULL;
+
     slot->list[index] = (struct worker_database){
         .alias = arena_strdup(&slot->arena, own->said->alias),
         .engine = arena_strdup(&slot->arena, own->said->engine),
-        .name = arena_strdup(&slot->arena, own->said->name != NULL ? own->said->name : ""),
-        .path = arena_strdup(&slot->arena, path),
+        .name = arena_strdup(&slot->arena, real != NULL ? real->name : own->name),
+        .path = is_server ? "" : arena_strdup(&slot->arena, path),
         .memory = memory,
         .image = memory ? arena_strdup(&slot->arena, real->path) : "",
         .facts =
             is_cloned && real != NULL && real->has_facts ? arena_strdup(&slot->arena, facts) : "",
         .mirror = own->said->mirror != NULL ? arena_strdup(&slot->arena, own->said->mirror) : "",
     };
+    database_on_no_server(&slot->list[index]);
+    if (is_server && is_cloned)
+        server_tell(slot, run, real->server, &slot->list[index]);
 }
 
 void databases_of_slot(struct databases *databases, int64_t run, int64_t slot,
@@ -344,13 +470,26 @@ void databases_of_slot(struct databases *databases, int64_t run, int64_t slot,
     *out_count = templates->template_count;
 }
 
+/* Those that wait for a server that has been killed. */
+static void tasks_release(struct slot_clones *slot)
+{
+    while (slot->tasks != NULL) {
+        struct clone_task *task = slot->tasks;
+        slot->tasks = task->next;
+        free(task);
+    }
+}
+
 void slots_release(struct databases *databases)
 {
     for (int64_t number = 1; number <= SLOTS_PER_AGENT_MAX; number++) {
         struct slot_clones *slot = databases->slots[number];
         if (slot == NULL)
             continue;
-        CHECK(slot->tasks == NULL);
+        tasks_release(slot);
+        for (size_t i = 0; i < slot->server_count; i++)
+            address_free(slot->servers[i].address);
+        free(slot->servers);
         arena_release(&slot->arena);
         free(slot->dir);
         free(slot);

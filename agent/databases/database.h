@@ -26,10 +26,22 @@
 
 struct databases;
 
-/* Tries out how this machine copies a file best (some ms). */
-enum status databases_new(uv_loop_t *loop, struct workers *workers, struct lease_book *book,
-                          const char *work_dir, const char *drivers_dir,
+struct databases_settings {
+    uv_loop_t *loop;
+    struct workers *workers;
+    struct lease_book *book;
+    const char *work_dir; /* absolute */
+    const char *drivers_dir;
+    const char *const *server_dirs; /* where servers are installed beside the usual places */
+    size_t server_dir_count;
+};
+
+/* Tries out how this machine copies best, and which database servers it has (some ms for each). */
+enum status databases_new(const struct databases_settings *settings,
                           struct databases **out_databases, struct error *err) MUST_USE;
+
+/* Before workers_free, which kills the servers: nothing is begun any more. */
+void databases_stop(struct databases *databases);
 
 /* After workers_free.  Nothing is called back any more; work that is under way is waited for;
  * clones and templates go. */
@@ -38,6 +50,9 @@ void databases_free(struct databases *databases);
 /* One sentence for the log: "clones on disk by reflink", "clones in /dev/shm/muster-5a1f..., 512
  * MiB at most; ...". */
 const char *databases_means(const struct databases *databases);
+
+/* "postgresql 15.18, mariadb 10.11.14", or "none". */
+const char *databases_servers(const struct databases *databases);
 
 struct template_plan {
     int64_t run;

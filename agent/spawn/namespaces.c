@@ -108,7 +108,7 @@ const char *namespaces_enter(const struct spawn_options *options)
     gid_t gid = getgid();
     int user = options->namespaces == NAMESPACES_USER ? CLONE_NEWUSER : 0;
 
-    if (unshare(CLONE_NEWPID | CLONE_NEWNS | user) != 0)
+    if (unshare(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | user) != 0)
         return "unshare";
     if (user != 0 && !identities_map(uid, gid))
         return "mapping of user and group";

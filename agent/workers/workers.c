@@ -487,6 +487,11 @@ void workers_free(struct workers *workers)
     free(workers);
 }
 
+struct child_group *workers_children(struct workers *workers)
+{
+    return &workers->group;
+}
+
 const char *workers_isolation(const struct workers *workers)
 {
     return isolation_text(&workers->group.isolation);

@@ -123,6 +123,11 @@ void workers_kill(struct workers *workers, int64_t slot, bool hard);
  * databases_drop_slot's, to be called first.  The slot has no worker then. */
 void workers_drop(struct workers *workers, int64_t slot);
 
+/* What all processes of this agent are started by, for those who start some beside workers and
+ * commands (agent/databases: servers). */
+struct child_group;
+struct child_group *workers_children(struct workers *workers);
+
 /* How many workers and commands have processes. */
 size_t workers_alive(const struct workers *workers);
 

@@ -54,8 +54,9 @@ static void setup(void)
                                         .drivers_dir = dir,
                                         .on_input = on_input};
     cr_assert_eq(workers_new(&settings, &workers, &err), STATUS_OK, "%s", err.text);
-    cr_assert_eq(databases_new(&loop, workers, book, dir, dir, &databases, &err), STATUS_OK, "%s",
-                 err.text);
+    struct databases_settings wishes = {
+        .loop = &loop, .workers = workers, .book = book, .work_dir = dir, .drivers_dir = dir};
+    cr_assert_eq(databases_new(&wishes, &databases, &err), STATUS_OK, "%s", err.text);
     cr_log_info("%s", databases_means(databases));
 }
 
@@ -63,6 +64,7 @@ static void teardown(void)
 {
     struct error err;
 
+    databases_stop(databases);
     workers_free(workers);
     databases_free(databases);
     cr_assert_eq(lease_book_count(book), 0, "records are left");
@@ -260,10 +262,10 @@ Test(databases, an_engine_that_is_not_built_is_named)
     struct suite_database list[] = {filled()};
     struct suite suite = suite_of(list, 1);
 
-    list[0].engine = "mysql";
+    list[0].engine = "oracle";
     struct answer answer = build(1, &suite);
     cr_assert_neq(answer.status, STATUS_OK);
-    cr_assert_not_null(strstr(answer.text, "engine 'mysql' is not built yet"), "%s", answer.text);
+    cr_assert_not_null(strstr(answer.text, "engine 'oracle' is not built yet"), "%s", answer.text);
 }
 
 /* ---- clones --------------------------------------------------------------------------------- */

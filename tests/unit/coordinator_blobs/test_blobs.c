@@ -28,7 +28,7 @@ static void open_store(int64_t bytes_max)
 
 static void make_store(void)
 {
-    (void)strcpy(dir, "/tmp/muster-blobs-XXXXXX");
+    (void)snprintf(dir, sizeof(dir), "/tmp/muster-blobs-XXXXXX");
     cr_assert_not_null(mkdtemp(dir));
     open_store(ROOM_BYTES);
 }
