@@ -113,8 +113,9 @@ struct program *program_start(struct databases *databases, const struct program_
                               const struct program_events *events, void *context)
 {
     /* Servers write for people in English, in which we look for `ready_text`. */
-    static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
-                                              "HOME=/nonexistent", NULL};
+    CLEANUP(mem_freep) char *tmp_dir = mem_printf("TMPDIR=%s", plan->tmp_dir);
+    const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
+                                       "HOME=/nonexistent", tmp_dir, NULL};
     const struct server_identity *identity = &databases->identity;
     struct program *program = mem_zalloc(sizeof(*program));
     struct child_plan child = {

@@ -30,6 +30,9 @@ struct program;
 struct program_plan {
     char *const *argv; /* NULL at the end */
     const char *directory;
+    /* Its TMPDIR, which no other program has: a MariaDB that starts removes all temporary tables
+     * that it finds, and names its own by its pid. */
+    const char *tmp_dir;
     const struct child_overlay *overlay; /* NULL: none */
     const char *ready_text;              /* NULL: its end is what is waited for */
 };

@@ -24,8 +24,9 @@ struct server_clone {
     struct server_template *server;
     enum clone_state state;
     struct arena arena;
-    const char *room;       /* data/, or upper/ and scratch/, in memory or on disk */
-    const char *data_dir;   /* where its server sees it */
+    const char *room;     /* data/, or upper/ and scratch/, in memory or on disk */
+    const char *data_dir; /* where its server sees it */
+    const char *tmp_dir;
     const char *socket_dir; /* holds data/ too where that is a mount point */
     bool is_overlay, is_in_memory;
     int64_t reserved_bytes;
@@ -65,6 +66,7 @@ static void place_choose(struct server_clone *clone)
     clone->is_overlay = databases->can_overlay;
     clone->room = arena_printf(&clone->arena, "%s/%sserver-%" PRId64, place,
                                clone->is_in_memory ? "" : "clones/", number);
+    clone->tmp_dir = arena_printf(&clone->arena, "%s/tmp", clone->room);
     clone->socket_dir = arena_printf(&clone->arena, "%s/c%" PRId64, databases->run_dir, number);
     clone->data_dir =
         arena_printf(&clone->arena, "%s/data", clone->is_overlay ? clone->socket_dir : clone->room);
@@ -131,6 +133,8 @@ static enum status room_make(void *context, struct error *err)
         status = file_make_directories(clone->room, 0755, err);
     if (status == STATUS_OK)
         status = directory_make(clone, clone->socket_dir, err);
+    if (status == STATUS_OK)
+        status = directory_make(clone, clone->tmp_dir, err);
     if (status != STATUS_OK)
         return status;
     return clone->is_overlay ? overlay_make(clone, err) : copy_make(clone, data, err);
@@ -260,6 +264,7 @@ static void serve(struct server_clone *clone)
     server->engine->argv(&serving, &clone->arena, &command);
     struct program_plan plan = {.argv = command.argv,
                                 .directory = "/",
+                                .tmp_dir = clone->tmp_dir,
                                 .overlay = clone->is_overlay ? &overlay : NULL,
                                 .ready_text = server->engine->ready_text};
     clone->program = program_start(clone->databases, &plan, &events, clone);

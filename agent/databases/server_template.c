@@ -149,6 +149,7 @@ static const struct suite_option *baked_options(const struct server_template *se
 static void serving_set(struct server_template *server, const char *dir,
                         const struct suite_option *options, size_t option_count)
 {
+    server->tmp_dir = arena_printf(&server->run->arena, "%s/tmp", dir);
     server->serving = (struct server_plan){
         .install = server->install,
         .data_dir = arena_printf(&server->run->arena, "%s/data", dir),
@@ -156,6 +157,17 @@ static void serving_set(struct server_template *server, const char *dir,
         .options = options,
         .option_count = option_count,
     };
+}
+
+static enum status directory_make(const struct server_template *server, const char *path,
+                                  struct error *err)
+{
+    const struct server_identity *identity = &server->run->databases->identity;
+
+    if (mkdir(path, 0700) != 0 ||
+        (identity->drop && chown(path, identity->uid, identity->gid) != 0))
+        return error_set_errno(err, "cannot make '%s'", path);
+    return STATUS_OK;
 }
 
 /* The server's user makes the data directory's files, ours is what is around it. */
@@ -180,19 +192,10 @@ static enum status room_make(struct server_template *server, const char *dir, in
     /* Until the server has a password of the slot's, which is not known to all. */
     if (status == STATUS_OK && chmod(server->socket_dir, 0700) != 0)
         status = error_set_errno(err, "cannot close '%s'", server->socket_dir);
+    if (status == STATUS_OK)
+        status = directory_make(server, server->tmp_dir, err);
     server->is_handed_out = false;
     return status;
-}
-
-static enum status data_dir_make(struct server_template *server, struct error *err)
-{
-    const struct server_identity *identity = &server->run->databases->identity;
-    const char *data_dir = server->serving.data_dir;
-
-    if (mkdir(data_dir, 0700) != 0 ||
-        (identity->drop && chown(data_dir, identity->uid, identity->gid) != 0))
-        return error_set_errno(err, "cannot make '%s'", data_dir);
-    return STATUS_OK;
 }
 
 static enum status base_find(void *context, struct error *err)
@@ -217,7 +220,7 @@ static enum status base_room(void *context, struct error *err)
 
     serving_set(server, server->base_building_dir, options, count);
     enum status status = room_make(server, server->base_building_dir, &server->base_record, err);
-    return status == STATUS_OK ? data_dir_make(server, err) : status;
+    return status == STATUS_OK ? directory_make(server, server->serving.data_dir, err) : status;
 }
 
 static enum status base_configure(void *context, struct error *err)
@@ -264,6 +267,8 @@ static enum status base_publish(void *context, struct error *err)
     CLEANUP(mem_freep) char *bases = mem_printf("%s/bases", databases->server_dir);
     enum status status = server->engine->tidy(&server->serving, err);
 
+    if (status == STATUS_OK)
+        status = file_remove_tree(server->tmp_dir, err);
     if (status == STATUS_OK)
         status = file_make_directories(bases, 0755, err);
     if (status == STATUS_OK && rename(server->base_building_dir, server->base_dir) != 0 &&
@@ -344,6 +349,8 @@ static enum status template_publish(void *context, struct error *err)
     enum status status = server->engine->tidy(&server->serving, err);
 
     if (status == STATUS_OK)
+        status = file_remove_tree(server->tmp_dir, err);
+    if (status == STATUS_OK)
         status = lease_book_add(databases->book, LEASE_RECORD_DIRECTORY, server->dir,
                                 &server->record, err);
     if (status == STATUS_OK && rename(server->building_dir, server->dir) != 0)
@@ -414,8 +421,10 @@ static void serve(struct server_template *server)
     struct server_command command = {NULL};
 
     server->engine->argv(&server->serving, &server->run->arena, &command);
-    struct program_plan plan = {
-        .argv = command.argv, .directory = "/", .ready_text = server->engine->ready_text};
+    struct program_plan plan = {.argv = command.argv,
+                                .directory = "/",
+                                .tmp_dir = server->tmp_dir,
+                                .ready_text = server->engine->ready_text};
     server->is_stopping = false;
     server->program = program_start(server->run->databases, &plan, &events, server);
 }
@@ -455,7 +464,8 @@ static void command_next(struct server_template *server)
         return;
     }
     struct program_plan plan = {.argv = server->commands[server->command_at].argv,
-                                .directory = "/"};
+                                .directory = "/",
+                                .tmp_dir = server->tmp_dir};
     server->program = program_start(server->run->databases, &plan, &events, server);
 }
 

@@ -41,6 +41,7 @@ struct server_template {
     char *base_dir, *base_building_dir;
     int64_t base_record;
     struct server_plan serving;
+    const char *tmp_dir;
     struct server_command *commands;
     size_t command_count, command_at;
     const struct server_step *steps;
