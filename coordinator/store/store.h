@@ -6,8 +6,8 @@
  * tests/unit/coordinator_store's conformance suite.
  *
  *     ledger   per run and one for the fleet (run 0): (run, seq) -> canonical bytes, hash chain
- *     tables   runs, tests, attempts, leases, agents, images, notes, problems, history: for starting and
- * for readers
+ *     tables   runs, tests, attempts, leases, agents, images, notes, problems, history: for
+ * starting and for readers
  *
  * Both are written in the transaction of a lap.  Every lap carries pool and epoch; a lower
  * epoch than the store's is refused (STATUS_SUPERSEDED).  A store is used by one thread, the
@@ -62,9 +62,9 @@ struct store_ops {
     enum status (*reopen)(struct store *store, struct error *err);
 
     /* Visits the facts that rebuild a core: live agents (JOINED, SYNCED), gone ones in the order
-     * in which they went (JOINED, SYNCED, GONE: nobody older than them may join), then images by trust
-     * and fingerprint (CLAIMED, and DONE of those that are ready) and what FAILED, then for each
-     * open run (and each that ended less than STORE_LOAD_ENDED_MS ago, for late results)
+     * in which they went (JOINED, SYNCED, GONE: nobody older than them may join), then images by
+     * trust and fingerprint (CLAIMED, and DONE of those that are ready) and what FAILED, then for
+     * each open run (and each that ended less than STORE_LOAD_ENDED_MS ago, for late results)
      * RUN_SUBMITTED, TESTS_COLLECTED, RUN_PLANNED, TEST_ADDED, LEASE_GRANTED of open leases,
      * TESTS_RETURNED of those, LEASE_ENDED of closed leases (without their grants: what comes
      * under them is late), ATTEMPT_RECORDED in order (output and details may be left out),
