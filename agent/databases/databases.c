@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +26,9 @@
 #define MEMORY_PLACE "/dev/shm"
 
 /* Servers run as this user where the agent is root. */
-#define SERVER_ACCOUNT "nobody"
+#define SERVER_ACCOUNT    "nobody"
+#define SERVER_ACCOUNT_ID 65534 /* what the kernel calls whom it does not know */
+#define ACCOUNT_BYTES     1024  /* an entry of the password file */
 
 /* A line of the log. */
 #define SERVERS_TEXT_MAX ((size_t)512)
@@ -95,19 +96,17 @@ static void means_say(struct databases *databases)
 /* ---- places of servers ------------------------------------------------------------------ */
 
 /* Servers refuse to be root; this user is everywhere, and owns nothing. */
-static enum status identity_choose(struct databases *databases, struct error *err)
+static void identity_choose(struct databases *databases)
 {
-    const struct passwd *nobody = NULL;
+    char room[ACCOUNT_BYTES];
+    struct passwd account = {.pw_uid = SERVER_ACCOUNT_ID, .pw_gid = SERVER_ACCOUNT_ID};
+    struct passwd *found = NULL;
 
     if (geteuid() != 0)
-        return STATUS_OK;
-    errno = 0;
-    nobody = getpwnam(SERVER_ACCOUNT);
-    if (nobody == NULL)
-        return error_set(err, STATUS_NOT_FOUND,
-                         "there is no user '" SERVER_ACCOUNT "' to run database servers as");
-    databases->identity = (struct server_identity){true, nobody->pw_uid, nobody->pw_gid};
-    return STATUS_OK;
+        return;
+    if (getpwnam_r(SERVER_ACCOUNT, &account, room, sizeof(room), &found) != 0 || found == NULL)
+        account.pw_uid = account.pw_gid = SERVER_ACCOUNT_ID;
+    databases->identity = (struct server_identity){true, account.pw_uid, account.pw_gid};
 }
 
 /* May everyone walk to it?  A home directory of root's is closed. */
@@ -181,10 +180,8 @@ static void servers_say(struct databases *databases)
 static enum status servers_new(struct databases *databases,
                                const struct databases_settings *settings, struct error *err)
 {
-    enum status status = identity_choose(databases, err);
-
-    if (status == STATUS_OK)
-        status = server_places_make(databases, err);
+    identity_choose(databases);
+    enum status status = server_places_make(databases, err);
     if (status == STATUS_OK)
         status = servers_find(settings->server_dirs, settings->server_dir_count,
                               &databases->servers, err);

@@ -150,21 +150,24 @@ static enum status room_remove(void *context, struct error *err)
     return status == STATUS_OK ? file_remove_tree(clone->socket_dir, err) : status;
 }
 
-static void clone_free(struct server_clone *clone)
+static void clone_release(struct server_clone *clone)
 {
-    struct databases *databases = clone->databases;
-
-    if (clone->previous != NULL)
-        clone->previous->next = clone->next;
-    else
-        databases->clones = clone->next;
-    if (clone->next != NULL)
-        clone->next->previous = clone->previous;
     place_leave(clone);
     arena_release(&clone->arena);
     free(clone->died);
     free(clone->text);
     free(clone);
+}
+
+static void clone_free(struct server_clone *clone)
+{
+    if (clone->previous != NULL)
+        clone->previous->next = clone->next;
+    else
+        clone->databases->clones = clone->next;
+    if (clone->next != NULL)
+        clone->next->previous = clone->previous;
+    clone_release(clone);
 }
 
 /* What could not be removed goes with the directories around it. */
@@ -350,6 +353,10 @@ const char *server_clone_died(const struct server_clone *clone)
 
 void server_clones_release(struct databases *databases)
 {
-    while (databases->clones != NULL)
-        clone_free(databases->clones);
+    while (databases->clones != NULL) {
+        struct server_clone *clone = databases->clones;
+
+        databases->clones = clone->next;
+        clone_release(clone);
+    }
 }
