@@ -452,6 +452,8 @@ static enum status machine_open(struct shell *shell, struct error *err)
                  log_quote(workers_isolation(shell->workers)),
                  log_quote(databases_means(shell->databases)),
                  log_quote(databases_servers(shell->databases)));
+    if (status == STATUS_OK && databases_why_copied(shell->databases) != NULL)
+        log_info("servers_copied", "reason=%s", log_quote(databases_why_copied(shell->databases)));
     return status;
 }
 

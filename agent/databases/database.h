@@ -54,6 +54,9 @@ const char *databases_means(const struct databases *databases);
 /* "postgresql 15.18, mariadb 10.11.14", or "none". */
 const char *databases_servers(const struct databases *databases);
 
+/* Why clones of servers are copied, and what would mend it; NULL: they are overlays. */
+const char *databases_why_copied(const struct databases *databases);
+
 struct template_plan {
     int64_t run;
     const char *tree_dir;              /* absolute; ready to run */

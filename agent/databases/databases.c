@@ -288,3 +288,10 @@ const char *databases_servers(const struct databases *databases)
 {
     return databases->servers_text;
 }
+
+const char *databases_why_copied(const struct databases *databases)
+{
+    const struct isolation *isolation = &workers_children(databases->workers)->isolation;
+
+    return databases->can_overlay ? NULL : isolation->overlay_why;
+}
