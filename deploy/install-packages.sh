@@ -11,8 +11,8 @@ build=(ca-certificates cmake gcc git libc6-dev libcurl4-openssl-dev libjansson-d
        libpq-dev libsodium-dev libsqlite3-dev libuv1-dev libyaml-dev ninja-build pkg-config python3 uthash-dev)
 demo=(python3-django)
 test=(ccache clang clang-format clang-tidy dpkg-dev iproute2 libclang-rt-14-dev libcriterion-dev libxml2-utils
-      llvm-14 mandoc mariadb-client mariadb-server postgresql prometheus python3-asgiref python3-jsonschema python3-sqlparse
-      python3-tz python3-yaml tzdata util-linux xz-utils)
+      llvm-14 mandoc mariadb-client mariadb-server postgresql prometheus python3-asgiref python3-jsonschema python3-mysqldb
+      python3-psycopg2 python3-sqlparse python3-tz python3-yaml tzdata util-linux xz-utils)
 
 case "${1:-build}" in
     build) wanted=("${build[@]}") ;;

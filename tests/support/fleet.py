@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import secrets
 import signal
 import subprocess
@@ -127,8 +128,8 @@ class Fleet:
                 continue
             try:
                 environ = (entry / "environ").read_bytes()
-                # Also what a worker started: TMPDIR lies in the agent's work directory.
-                if b"MUSTER_LEASE=" in environ and str(self.work).encode() in environ:
+                # Also what a worker started: TMPDIR lies in the agent's work directory, a server's with its clone.
+                if b"MUSTER_LEASE=" in environ and (str(self.work).encode() in environ or self.owns_server(environ)):
                     left.append("%s %s" % (entry.name, (entry / "cmdline").read_bytes().replace(b"\0", b" ")[:200]))
             except OSError:
                 continue
@@ -146,6 +147,10 @@ class Fleet:
         left = [str(p) for name in self.agents for place in ("clones", "tmp", "building")
                 for p in (self.work / name / place).glob("*")]
         return left + [str(p) for p in Path("/dev/shm").glob("muster-*") if self.owns(p)]
+
+    def owns_server(self, environ):
+        place = re.search(rb"TMPDIR=(/dev/shm/muster-[0-9a-f]+)/", environ)
+        return place is not None and self.owns(place.group(1).decode())
 
     def owns(self, directory):
         """Is this one of the directories in memory that an agent of ours has written down?"""
