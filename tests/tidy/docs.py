@@ -21,6 +21,7 @@ FOREIGN = {
     "--build", "--preset", "--workflow", "--install", "--prefix", "--part", "--all", "--seeds", "--help",  # cmake, tests/, all
     "--tag", "--exclude-tag", "--settings", "--parallel", "--shuffle", "--reverse", "--failfast", "--keepdb", "--pdb",
     "--flag",   # the example of a driver command
+    "--no-defaults",  # of the clients of MariaDB and MySQL
     "--store",  # of the simulation
 }
 complaints = []

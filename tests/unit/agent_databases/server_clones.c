@@ -192,7 +192,7 @@ static bool is_here(const struct kind *kind)
 
     if (servers_choose(&databases->servers, kind->engine, "", &install, &err) == STATUS_OK)
         return true;
-    cr_log_warn("skipped: %s", err.text);
+    cr_log_info("skipped: %s", err.text);
     return false;
 }
 
