@@ -187,23 +187,23 @@ static const struct field claimed_fields[] = {
     FIELD_REQUIRED(CLAIMED, at_ms, FIELD_INT),
 };
 
-#define IMAGE_DONE_ struct fact_image_done
+#define IMAGE_IS_DONE struct fact_image_done
 static const struct field image_done_fields[] = {
-    IMAGE_KEY(IMAGE_DONE_),
-    FIELD_REQUIRED(IMAGE_DONE_, lease, FIELD_INT),
-    FIELD_REQUIRED(IMAGE_DONE_, hash, FIELD_STRING),
-    FIELD_REQUIRED(IMAGE_DONE_, bytes, FIELD_INT),
-    FIELD_REQUIRED(IMAGE_DONE_, at_ms, FIELD_INT),
+    IMAGE_KEY(IMAGE_IS_DONE),
+    FIELD_REQUIRED(IMAGE_IS_DONE, lease, FIELD_INT),
+    FIELD_REQUIRED(IMAGE_IS_DONE, hash, FIELD_STRING),
+    FIELD_REQUIRED(IMAGE_IS_DONE, bytes, FIELD_INT),
+    FIELD_REQUIRED(IMAGE_IS_DONE, at_ms, FIELD_INT),
 };
 
-#define IMAGE_FAILED_ struct fact_image_failed
+#define IMAGE_HAS_FAILED struct fact_image_failed
 static const struct field image_failed_fields[] = {
-    IMAGE_KEY(IMAGE_FAILED_),
-    FIELD_REQUIRED(IMAGE_FAILED_, lease, FIELD_INT),
-    FIELD_REQUIRED(IMAGE_FAILED_, agent, FIELD_STRING),
-    FIELD_REQUIRED(IMAGE_FAILED_, run, FIELD_INT),
-    FIELD_TEXT(IMAGE_FAILED_, text, 0),
-    FIELD_REQUIRED(IMAGE_FAILED_, at_ms, FIELD_INT),
+    IMAGE_KEY(IMAGE_HAS_FAILED),
+    FIELD_REQUIRED(IMAGE_HAS_FAILED, lease, FIELD_INT),
+    FIELD_REQUIRED(IMAGE_HAS_FAILED, agent, FIELD_STRING),
+    FIELD_REQUIRED(IMAGE_HAS_FAILED, run, FIELD_INT),
+    FIELD_TEXT(IMAGE_HAS_FAILED, text, 0),
+    FIELD_REQUIRED(IMAGE_HAS_FAILED, at_ms, FIELD_INT),
 };
 
 #define RELEASED struct fact_image_released
@@ -235,8 +235,8 @@ static const struct shape shapes[FACT_KIND_COUNT] = {
     [FACT_LEASE_ENDED]      = SHAPE("lease_ended",      LEASE_END, lease_ended_fields, NULL),
     [FACT_RUN_ENDED]        = SHAPE("run_ended",        RUN_END,   run_ended_fields,   NULL),
     [FACT_IMAGE_CLAIMED]    = SHAPE("image_claimed",    CLAIMED,   claimed_fields,     NULL),
-    [FACT_IMAGE_DONE]       = SHAPE("image_done",       IMAGE_DONE_, image_done_fields, NULL),
-    [FACT_IMAGE_FAILED]     = SHAPE("image_failed",     IMAGE_FAILED_, image_failed_fields, NULL),
+    [FACT_IMAGE_DONE]       = SHAPE("image_done",       IMAGE_IS_DONE, image_done_fields, NULL),
+    [FACT_IMAGE_FAILED]     = SHAPE("image_failed",     IMAGE_HAS_FAILED, image_failed_fields, NULL),
     [FACT_IMAGE_RELEASED]   = SHAPE("image_released",   RELEASED,  released_fields,    NULL),
     [FACT_IMAGE_DROPPED]    = SHAPE("image_dropped",    DROPPED,   dropped_fields,     NULL),
 };

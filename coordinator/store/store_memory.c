@@ -283,7 +283,7 @@ static void image_failed(struct memory_store *memory, const struct fact *fact)
     memory->failures[place].failed = fact_copy(fact, &memory->arena);
 }
 
-/* Of a run, or, with run 0, of an image. */
+/* Of an image, or, where `trust` is NULL, of a run. */
 static void forget_failures(struct memory_store *memory, int64_t run, const char *trust,
                             const char *fingerprint)
 {
@@ -291,9 +291,9 @@ static void forget_failures(struct memory_store *memory, int64_t run, const char
 
     for (size_t i = 0; i < memory->failures_count; i++) {
         const struct fact_image_failed *failed = memory->failures[i].failed.image_failed;
-        bool is_over =
-            run != 0 ? failed->run == run
-                     : compare_keys(failed->trust, failed->fingerprint, trust, fingerprint) == 0;
+        bool is_over = trust == NULL ? failed->run == run
+                                     : compare_keys(failed->trust, failed->fingerprint, trust,
+                                                    fingerprint) == 0;
 
         if (!is_over)
             memory->failures[kept++] = memory->failures[i];
