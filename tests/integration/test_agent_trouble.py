@@ -96,7 +96,7 @@ class AgentTrouble(IntegrationTest):
         where = self.copy("docs/examples/shop", "shop")
         self.start_fleet(where, agents=0)
         (self.dir / "agent").mkdir()
-        small = "mount -t tmpfs -o size=200k none '%s' && mount -t tmpfs -o size=64k none /dev/shm && exec \"$@\"" % (
+        small = "mount -t tmpfs -o size=220k none '%s' && mount -t tmpfs -o size=64k none /dev/shm && exec \"$@\"" % (
             self.dir / "agent")
         private = ["unshare", "-m", "--propagation", "private", "sh", "-c", small, "sh"]
         agent = self.agent(self.fleet.url, prefix=private)
